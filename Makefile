@@ -1,0 +1,65 @@
+# One file to run everything. `make help` lists the targets.
+
+PYTHON ?= python3.11
+PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1 .pipenv/bin/pipenv
+BIN := .venv/bin
+# DVC calls `python`, which must be this environment's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.pipenv/bin/pipenv:
+	$(PYTHON) -m venv .pipenv
+	.pipenv/bin/python -m pip install --quiet pipenv==2026.10.3
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: Pipfile.lock pyproject.toml | .pipenv/bin/pipenv .venv/bin/python
+	$(PIPENV) sync --dev
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed ## Create .venv and install the locked dependencies
+
+.PHONY: repro
+repro: setup ## Rebuild every result that is out of date
+	dvc repro
+
+.PHONY: test
+test: setup ## Run the tests
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: setup ## Check style, and that notebooks and README match their sources
+	ruff check .
+	ruff format --check .
+	python scripts/pair_notebooks.py --check
+	python scripts/readme.py --check
+
+.PHONY: format
+format: setup ## Format the code, pair the notebooks, refresh the README's figures
+	ruff check --fix .
+	ruff format .
+	python scripts/pair_notebooks.py
+	python scripts/readme.py
+
+.PHONY: lab
+lab: setup ## Open the notebooks in Jupyter
+	jupyter lab --notebook-dir=notebooks
+
+.PHONY: tmdb5000
+tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into reports/tmdb5000
+	python scripts/measure.py tmdb5000
+
+.PHONY: lock
+lock: .pipenv/bin/pipenv ## Lock Pipfile anew, without naming an index
+	$(PIPENV) lock --python $(PYTHON)
+	$(PYTHON) -c "import json; lock = json.load(open('Pipfile.lock')); lock['_meta']['sources'] = []; open('Pipfile.lock', 'w').write(json.dumps(lock, indent=4) + '\n')"
+
+.PHONY: clean
+clean: ## Remove the environment and every untracked result, but not data/raw or the DVC cache
+	rm -rf .venv .pipenv .pytest_cache .ruff_cache .hypothesis scripts/*.egg-info data/processed data/synthetic models reports/notebooks reports/tables

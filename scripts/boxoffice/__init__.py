@@ -1,0 +1,1 @@
+"""What will a film earn? The package behind the notebooks, the commands and the service."""

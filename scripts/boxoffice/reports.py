@@ -1,0 +1,81 @@
+"""What a stage reports: metrics, tables and plots, each written whole or not at all."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from boxoffice import paths
+
+SIGNIFICANT_DIGITS = 6
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def rounded(value):
+    """Round every float in nested dicts and lists to 6 significant digits; numpy to Python."""
+    if isinstance(value, dict):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    return value
+
+
+def write_json(path: Path, content) -> None:
+    """Write `content` as JSON, floats rounded, keys in the order given.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite, which JSON can't hold.
+    """
+    text = json.dumps(rounded(content), indent=2, allow_nan=False, ensure_ascii=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_metrics(stage: str, metrics: dict) -> None:
+    """Write `reports/metrics/<stage>.json`."""
+    write_json(paths.METRICS / f"{stage}.json", metrics)
+
+
+def save_table(stage: str, name: str, table: pd.DataFrame, index: bool = False) -> None:
+    """Write `reports/tables/<stage>/<name>.csv`, floats to 6 significant digits."""
+    with replacing(paths.TABLES / stage / f"{name}.csv") as temporary:
+        table.to_csv(
+            temporary, index=index, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
+        )
+
+
+def save_plot(stage: str, name: str, figure: Figure) -> None:
+    """Write `reports/plots/<stage>/<name>.png` (PNG, for its bytes are stable)."""
+    with replacing(paths.PLOTS / stage / f"{name}.png") as temporary:
+        figure.savefig(temporary, dpi=100, bbox_inches="tight")
+
+
+def save_plot_data(stage: str, name: str, table: pd.DataFrame) -> None:
+    """Write `reports/plots/<stage>/<name>.csv`, the data that `dvc plots` draws."""
+    with replacing(paths.PLOTS / stage / f"{name}.csv") as temporary:
+        table.to_csv(
+            temporary, index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
+        )

@@ -1,0 +1,49 @@
+"""The two splits into training and test rows."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+SPLITS = ("random", "temporal")
+
+
+def random_split(n: int, test_size: float, seed: int) -> np.ndarray:
+    """Mark a seeded share of rows as test: bool array of shape (n,)."""
+    _, test = train_test_split(np.arange(n), test_size=test_size, random_state=seed)
+    return np.isin(np.arange(n), test)
+
+
+def temporal_split(release_date: pd.Series, test_size: float) -> np.ndarray:
+    """Mark the latest share of rows by release date as test: bool array of shape (n,).
+
+    Films of one day stay together, so that every training film was released strictly before every
+    test film; the share may be exceeded by that day's films.
+    """
+    first_test_day = release_date.sort_values().iloc[int(len(release_date) * (1 - test_size))]
+    return (release_date >= first_test_day).to_numpy()
+
+
+def add_splits(films: pd.DataFrame, test_size: float, seed: int) -> pd.DataFrame:
+    """Add `split_random` and `split_temporal`: 'train' or 'test' for usable rows, else 'unused'.
+
+    Parameters
+    ----------
+    films : DataFrame
+        With `usable` and `release_date`.
+    """
+    usable = films["usable"].to_numpy()
+    marks = {
+        "random": random_split(usable.sum(), test_size, seed),
+        "temporal": temporal_split(films.loc[usable, "release_date"], test_size),
+    }
+    columns = {}
+    for name, test in marks.items():
+        column = np.full(len(films), "unused", dtype=object)
+        column[usable] = np.where(test, "test", "train")
+        columns[f"split_{name}"] = column
+    return films.assign(**columns)
+
+
+def training_rows_of_both(films: pd.DataFrame) -> np.ndarray:
+    """Rows that are training rows in both splits: what chooses models sees neither test set."""
+    return np.logical_and.reduce([films[f"split_{name}"] == "train" for name in SPLITS])

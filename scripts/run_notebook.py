@@ -1,0 +1,236 @@
+"""Run one notebook as a stage: the command behind every line of dvc.yaml.
+
+The source is `notebooks/<stage>.py`; its parameters come from `params.yaml`; the executed
+notebook goes to `reports/notebooks/<stage>.ipynb` with the same bytes for the same inputs, and a
+page for people, timings included, to `<stage>.html` beside it.
+"""
+
+import ast
+import os
+import shutil
+import sys
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+from typing import Annotated, Any
+
+import jupytext
+import nbformat
+import papermill
+import typer
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from ruamel.yaml import YAML
+
+from boxoffice import paths
+from boxoffice.reports import replacing
+
+KERNEL = "python3"
+CELL_TIMEOUT = 3600  # seconds: a hung kernel ends instead of holding the pipeline for ever
+# Parameters that any notebook may ask for, and where params.yaml holds them.
+SHARED = {"seed": ("seed",), "source": ("data", "source")}
+
+
+class StageError(Exception):
+    """What is wrong with a stage, in words for the person who runs it."""
+
+
+def read_notebook(stage: str) -> NotebookNode:
+    """Read `notebooks/<stage>.py`."""
+    path = paths.NOTEBOOKS / f"{stage}.py"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in paths.NOTEBOOKS.glob("*.py")))
+        raise StageError(f"no stage {stage!r}: {path.name} is not in notebooks/ (there are: {known})")
+    return jupytext.read(path)
+
+
+def tagged(cell: NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
+
+
+def notebook_defaults(notebook: NotebookNode) -> dict[str, Any]:
+    """Names and values assigned in the cell tagged `parameters`.
+
+    Raises
+    ------
+    StageError
+        If there is not exactly one such cell, or it holds more than plain assignments of literals.
+    """
+    cells = [cell for cell in notebook.cells if tagged(cell, "parameters")]
+    if len(cells) != 1:
+        raise StageError(f"expected one cell tagged `parameters`, found {len(cells)}")
+    defaults = {}
+    for line in ast.parse(cells[0].source).body:
+        try:
+            (target,) = line.targets
+            defaults[target.id] = ast.literal_eval(line.value)
+        except (AttributeError, ValueError) as error:
+            raise StageError(
+                f"the parameters cell takes only `name = literal`, not `{ast.unparse(line)}`: "
+                "derive values in the next cell"
+            ) from error
+    return defaults
+
+
+def read_params(path: Path = paths.ROOT / "params.yaml") -> dict[str, Any]:
+    """Read params.yaml as YAML 1.2, in which 1e-05 is a number (PyYAML makes it a string)."""
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+def kinds(default: Any) -> tuple[type, ...]:
+    """Types that may stand in place of `default`; an empty tuple stands for any."""
+    if default is None:
+        return ()
+    if isinstance(default, list):
+        elements = {kind for item in default for kind in kinds(item)}
+        return (*elements, list, *([type(None)] if None in default else []))
+    return (int, float) if isinstance(default, float) else (type(default),)
+
+
+def check_type(name: str, value: Any, default: Any) -> None:
+    """Raise StageError unless `value` is of the default's kind.
+
+    A list in the notebook says that one value or several may be given, as a grid to search.
+    """
+    allowed = kinds(default)
+    values = value if isinstance(default, list) and isinstance(value, list) else [value]
+    for item in values:
+        if allowed and type(item) not in allowed:
+            names = ", ".join(sorted(kind.__name__ for kind in allowed))
+            raise StageError(
+                f"params.yaml: {name} is {item!r} ({type(item).__name__}), expected {names}"
+            )
+
+
+def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The values for one notebook: its section of params.yaml and the shared ones it asks for.
+
+    Raises
+    ------
+    StageError
+        If a name is unknown to the notebook or missing in params.yaml, or a value has another type.
+    """
+    values = dict(params.get(stage) or {})
+    for name, keys in SHARED.items():
+        if name in defaults and name not in values:
+            value = params
+            for key in keys:
+                if key not in value:
+                    raise StageError(f"params.yaml: {'.'.join(keys)} is missing")
+                value = value[key]
+            values[name] = value
+    if unknown := sorted(values.keys() - defaults.keys()):
+        raise StageError(
+            f"params.yaml: {stage}.{unknown[0]} is unknown to notebooks/{stage}.py, "
+            f"which takes {', '.join(defaults)}"
+        )
+    if missing := sorted(defaults.keys() - values.keys()):
+        raise StageError(
+            f"params.yaml: {stage}.{missing[0]} is missing; "
+            f"the notebook's default is {defaults[missing[0]]!r}"
+        )
+    for name, value in values.items():
+        check_type(f"{stage}.{name}", value, defaults[name])
+    return values
+
+
+def parameterized(stage: str) -> tuple[NotebookNode, dict[str, Any]]:
+    """The notebook of a stage and the values that it is to run with."""
+    notebook = read_notebook(stage)
+    return notebook, stage_params(stage, read_params(), notebook_defaults(notebook))
+
+
+def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> NotebookNode:
+    """Run a notebook with papermill from the root of the checkout.
+
+    Raises
+    ------
+    StageError
+        If a cell fails: it says which and why, and `failed` keeps what ran until then.
+    """
+    # The kernel imports the package of this checkout, whatever is installed.
+    environment = {
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(paths.ROOT / "scripts"), os.environ.get("PYTHONPATH")])
+        ),
+        "OMP_NUM_THREADS": "1",  # sums come in one order; models set their own thread count
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "PYTHONHASHSEED": "0",
+    }
+    os.environ.update(environment)
+    failed.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder, "source.ipynb"), Path(folder, "output.ipynb")
+        nbformat.write(notebook, source)
+        try:
+            papermill.execute_notebook(
+                source,
+                output,
+                parameters=values,
+                kernel_name=KERNEL,
+                cwd=paths.ROOT,
+                execution_timeout=CELL_TIMEOUT,
+                progress_bar=True,
+                log_output=False,
+            )
+        except PapermillExecutionError as error:
+            with replacing(failed) as partial:
+                shutil.copyfile(output, partial)
+            raise StageError(
+                f"cell {error.cell_index} failed:\n\n{error.source}\n\n"
+                f"{error.ename}: {error.evalue}\n\nWhat ran is in {failed.relative_to(paths.ROOT)}"
+            ) from error
+        return nbformat.read(output, as_version=4)
+
+
+def normalized(notebook: NotebookNode) -> NotebookNode:
+    """Drop what differs between two runs on the same inputs and is no result."""
+    notebook = deepcopy(notebook)
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if tagged(cell, "timing"):
+            cell.outputs = []
+    return notebook
+
+
+def to_html(notebook: NotebookNode, title: str) -> str:
+    """Render a notebook as a page that loads nothing from elsewhere."""
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="")
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    return html
+
+
+def run(stage: str) -> None:
+    """Execute `stage` and write its notebook and page under reports/notebooks.
+
+    Raises
+    ------
+    StageError
+        If the parameters don't fit or a cell fails.
+    """
+    notebook, values = parameterized(stage)
+    executed = execute(notebook, values, failed=paths.EXECUTED / f"{stage}.failed.ipynb")
+    with replacing(paths.EXECUTED / f"{stage}.html") as page:
+        page.write_text(to_html(executed, stage), encoding="utf-8")
+    with replacing(paths.EXECUTED / f"{stage}.ipynb") as result:
+        nbformat.write(normalized(executed), result)
+
+
+def main(stage: Annotated[str, typer.Argument(help="A notebook of notebooks/, without .py")]):
+    """Run one stage's notebook with the values of params.yaml.
+
+    For example: python scripts/run_notebook.py regress
+    """
+    try:
+        run(stage)
+    except StageError as error:
+        sys.exit(f"{stage}: {error}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
