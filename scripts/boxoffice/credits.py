@@ -23,7 +23,7 @@ CREW_ROLES = {
     "casting": (("Casting",), 2),
 }
 BILLED = 5  # cast members that count
-COMPANIES = 3
+COMPANIES = 5
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 
 SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")

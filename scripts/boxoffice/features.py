@@ -131,3 +131,38 @@ def input_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
     """Every column of `films` that a feature set's pipeline reads: facts, then dates and roles."""
     facts = fact_columns(feature_set, films)
     return facts if feature_set == "classic" else [*facts, "release_date", *ROLES]
+
+
+UNITS = {
+    "log_budget": "natural log of 1 + nominal USD",
+    "runtime": "minutes",
+    "popularity": "TMDB popularity, no unit",
+    "cast_popularity": "mean TMDB popularity, no unit",
+    "crew_popularity": "mean TMDB popularity, no unit",
+    "vote_average": "points of 10",
+    "vote_count": "votes",
+    "release_year": "year",
+    "release_month": "month, 1-12",
+    "weekday": "day of the week, Monday = 0",
+    "season_sin": "sine of the day of the year",
+    "season_cos": "cosine of the day of the year",
+    "avg_watch_time": "minutes",
+    "completion_rate": "share, 0-1",
+    "ratings_count": "ratings",
+    "avg_rating": "stars, 1-5",
+}
+TRACK_RECORD_UNITS = {
+    "_count": "natural log of 1 + prior films",
+    "_revenue_mean": "natural log of 1 + nominal USD",
+    "_revenue_best": "natural log of 1 + nominal USD",
+    "_return_mean": "natural log of revenue / budget",
+    "_return_best": "natural log of revenue / budget",
+}
+
+
+def unit(name: str) -> str:
+    """The unit of a feature, in words."""
+    if name in UNITS:
+        return UNITS[name]
+    endings = (words for ending, words in TRACK_RECORD_UNITS.items() if name.endswith(ending))
+    return next(endings, "0 or 1")

@@ -9,8 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from boxoffice.credits import ROLES
 
-STATISTICS = ("count", "years_since", "revenue_mean", "revenue_best", "revenue_last", "return_mean", "return_best")
-MAX_YEARS = 20.0  # an absence longer than this counts as this long
+STATISTICS = ("count", "revenue_mean", "revenue_best", "return_mean", "return_best")
 DAYS = 1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
 
 
@@ -30,11 +29,9 @@ class _History:
 
     def __init__(self, entity, day, revenue, multiple):
         order = np.lexsort((day, entity))
-        self.entity, self.day = entity[order], day[order]
-        self.entities, code = np.unique(self.entity, return_inverse=True)
+        self.entities, code = np.unique(entity[order], return_inverse=True)
         self.start = np.searchsorted(code, np.arange(len(self.entities)))
-        self.key = code * DAYS + self.day
-        self.last = revenue[order]
+        self.key = code * DAYS + day[order]
         self.sums, self.best = {}, {}
         for name, value in (("revenue", revenue[order]), ("return", multiple[order])):
             self.sums[name] = np.concatenate([[0.0], np.cumsum(value)])
@@ -78,10 +75,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Features per role, over all prior films of its entities: `count` (log1p), `years_since` the
-    latest (capped), `revenue_mean`, `revenue_best`, `revenue_last` (mean over the entities of each
-    one's latest film), `return_mean`, `return_best`. A row without history gets the training means,
-    count 0 and the cap.
+    Features per role, over all prior films of its entities: `count` (log1p), mean and best log
+    revenue, mean and best log return. A row without history gets count 0 and the training means.
     """
 
     def __init__(self, roles: tuple[str, ...] = ROLES, shrinkage: float = 2.0):
@@ -111,7 +106,7 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Track record of each row: DataFrame of shape (n, n_roles * 7), floats, no missing values."""
+        """Track record of each row: DataFrame of shape (n, n_roles * 5), floats, no missing values."""
         check_is_fitted(self, "history_")
         day = _days(X["release_date"])
         blocks = {}
@@ -126,18 +121,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         seen = high > low
         row, low, high = row[seen], low[seen], high[seen]
         count = np.bincount(row, high - low, minlength=n)
-        people = np.bincount(row, minlength=n)
         known = count > 0
-
-        latest = np.full(n, -np.inf)
-        np.maximum.at(latest, row, history.day[high - 1])
-        years = np.where(known, (day - latest) / 365.25, MAX_YEARS).clip(max=MAX_YEARS)
-        last = np.bincount(row, history.last[high - 1], minlength=n) / np.maximum(people, 1)
-        features = {
-            f"{role}_count": np.log1p(count),
-            f"{role}_years_since": years,
-            f"{role}_revenue_last": np.where(known, last, self.mean_["revenue"]),
-        }
+        features = {f"{role}_count": np.log1p(count)}
         for name, mean in self.mean_.items():
             total = np.bincount(row, history.sums[name][high] - history.sums[name][low], minlength=n)
             best = np.full(n, -np.inf)

@@ -1,0 +1,57 @@
+"""The scikit-learn pipeline that every revenue and success model shares."""
+
+import pandas as pd
+from sklearn import set_config
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+
+from boxoffice.credits import ROLES
+from boxoffice.features import fact_columns
+from boxoffice.market import MarketContext
+from boxoffice.track_record import TrackRecord
+
+# TrackRecord needs revenue even where `y` is another target: routing slices it with the folds.
+set_config(enable_metadata_routing=True)
+
+TRACK_RECORD_INPUTS = ["release_date", "log_budget", *ROLES]
+
+
+def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator) -> Pipeline:
+    """Features, imputation and a model, fitted together on training rows.
+
+    Missing numbers become 0 in the classic set, as the classic projects have it, and the training
+    median in the others.
+
+    Parameters
+    ----------
+    feature_set : {'classic', 'pre_release', 'full'}
+    films : DataFrame
+        Says which columns the source has.
+    model : estimator
+
+    Returns
+    -------
+    Pipeline
+        Steps `features` (facts and, but for classic, the track record), `impute`, `model`. Fit it
+        with `log_revenue=` (natural log of USD) beside `y`.
+    """
+    blocks = [("facts", "passthrough", fact_columns(feature_set, films))]
+    if feature_set == "classic":
+        impute = SimpleImputer(strategy="constant", fill_value=0.0)
+    else:
+        track_record = TrackRecord().set_fit_request(log_revenue=True)
+        blocks += [
+            ("market", MarketContext(), ["release_date", "log_budget"]),
+            ("track_record", track_record, TRACK_RECORD_INPUTS),
+        ]
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+    features = ColumnTransformer(blocks, verbose_feature_names_out=False)
+    features.set_output(transform="pandas")
+    return Pipeline([("features", features), ("impute", impute), ("model", model)])
+
+
+def fit_params(feature_set: str, log_revenue) -> dict:
+    """What to pass to `fit` beside X and y: the track record's revenue, where there is one."""
+    return {} if feature_set == "classic" else {"log_revenue": log_revenue}
