@@ -37,7 +37,9 @@ def differing() -> list[str]:
 
 
 def main(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail on a difference")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail on a difference")
+    ] = False,
 ):
     """Pair the notebooks with their sources. The .py is the source.
 

@@ -18,16 +18,20 @@ import jupytext
 import nbformat
 import papermill
 import typer
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from traitlets.config import Config
 
 from boxoffice import paths
 from boxoffice.reports import replacing
 
 KERNEL = "python3"
 CELL_TIMEOUT = 3600  # seconds: a hung kernel ends instead of holding the pipeline for ever
+ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})  # else the kernel warns
 # Parameters that any notebook may ask for, and where params.yaml holds them.
 SHARED = {"seed": ("seed",), "source": ("data", "source")}
 
@@ -41,7 +45,9 @@ def read_notebook(stage: str) -> NotebookNode:
     path = paths.NOTEBOOKS / f"{stage}.py"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in paths.NOTEBOOKS.glob("*.py")))
-        raise StageError(f"no stage {stage!r}: {path.name} is not in notebooks/ (there are: {known})")
+        raise StageError(
+            f"no stage {stage!r}: {path.name} is not in notebooks/ (there are: {known})"
+        )
     return jupytext.read(path)
 
 
@@ -60,8 +66,12 @@ def notebook_defaults(notebook: NotebookNode) -> dict[str, Any]:
     cells = [cell for cell in notebook.cells if tagged(cell, "parameters")]
     if len(cells) != 1:
         raise StageError(f"expected one cell tagged `parameters`, found {len(cells)}")
+    try:
+        lines = ast.parse(cells[0].source).body
+    except SyntaxError as error:
+        raise StageError(f"the parameters cell is not Python: {error}") from error
     defaults = {}
-    for line in ast.parse(cells[0].source).body:
+    for line in lines:
         try:
             (target,) = line.targets
             defaults[target.id] = ast.literal_eval(line.value)
@@ -74,8 +84,22 @@ def notebook_defaults(notebook: NotebookNode) -> dict[str, Any]:
 
 
 def read_params(path: Path = paths.ROOT / "params.yaml") -> dict[str, Any]:
-    """Read params.yaml as YAML 1.2, in which 1e-05 is a number (PyYAML makes it a string)."""
-    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    """Read params.yaml as YAML 1.2, in which 1e-05 is a number (PyYAML makes it a string).
+
+    Raises
+    ------
+    StageError
+        If there is no such file, or it is not YAML with a section per stage.
+    """
+    try:
+        params = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StageError(f"{path.name} is missing: restore it with `git checkout`") from error
+    except YAMLError as error:
+        raise StageError(f"{path.name} is not YAML: {error}") from error
+    if not isinstance(params, dict):
+        raise StageError(f"{path.name} holds {params!r}, expected a section per stage")
+    return params
 
 
 def kinds(default: Any) -> tuple[type, ...]:
@@ -111,7 +135,10 @@ def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -
     StageError
         If a name is unknown to the notebook or missing in params.yaml, or a value has another type.
     """
-    values = dict(params.get(stage) or {})
+    section = params.get(stage) or {}
+    if not isinstance(section, dict):
+        raise StageError(f"params.yaml: {stage} is {section!r}, expected `name: value` lines")
+    values = dict(section)
     for name, keys in SHARED.items():
         if name in defaults and name not in values:
             value = params
@@ -141,13 +168,31 @@ def parameterized(stage: str) -> tuple[NotebookNode, dict[str, Any]]:
     return notebook, stage_params(stage, read_params(), notebook_defaults(notebook))
 
 
+def failure(error: Exception, partial: NotebookNode) -> str:
+    """Say which cell of a partly executed notebook failed, and why."""
+    if isinstance(error, PapermillExecutionError):
+        number, source = error.cell_index, error.source
+        reason = f"{error.ename}: {error.evalue}"
+    else:  # the kernel is gone, so the last cell that started is the one
+        number, source = [
+            (number, cell.source)
+            for number, cell in enumerate(partial.cells)
+            if cell.metadata.papermill.start_time
+        ][-1]
+        reason = f"{error} (the kernel ran out of memory or was stopped)"
+        if isinstance(error, CellTimeoutError):
+            reason = f"no result after {CELL_TIMEOUT} s"
+    return f"cell {number} failed:\n\n{source}\n\n{reason}"
+
+
 def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> NotebookNode:
     """Run a notebook with papermill from the root of the checkout.
 
     Raises
     ------
     StageError
-        If a cell fails: it says which and why, and `failed` keeps what ran until then.
+        If a cell fails, hangs or kills the kernel: it says which and why, and `failed` keeps what
+        ran until then.
     """
     # The kernel imports the package of this checkout, whatever is installed.
     environment = {
@@ -173,19 +218,23 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
                 execution_timeout=CELL_TIMEOUT,
                 progress_bar=True,
                 log_output=False,
+                config=ENCRYPTED,
             )
-        except PapermillExecutionError as error:
+        except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
             with replacing(failed) as partial:
                 shutil.copyfile(output, partial)
             raise StageError(
-                f"cell {error.cell_index} failed:\n\n{error.source}\n\n"
-                f"{error.ename}: {error.evalue}\n\nWhat ran is in {failed.relative_to(paths.ROOT)}"
+                f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
+                f"What ran is in {failed.relative_to(paths.ROOT)}"
             ) from error
         return nbformat.read(output, as_version=4)
 
 
 def normalized(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs between two runs on the same inputs and is no result."""
+    """Drop what differs between two runs on the same inputs and is no result.
+
+    Warnings name the process and the folder they arose in: stderr stays in the page for people.
+    """
     notebook = deepcopy(notebook)
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
@@ -195,6 +244,8 @@ def normalized(notebook: NotebookNode) -> NotebookNode:
         cell.metadata.pop("execution", None)
         if tagged(cell, "timing"):
             cell.outputs = []
+        elif cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
     return notebook
 
 

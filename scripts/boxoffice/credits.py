@@ -27,7 +27,7 @@ COMPANIES = 5
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 
 SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
-TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)|\sand the\s", re.IGNORECASE)
+TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
 NOT_A_NAME = frozenset("the voice mr mrs dr young self himself herself".split())
 
 
@@ -40,14 +40,15 @@ def words(text: str) -> list[str]:
 def franchise_stem(title: str) -> str:
     """What the films of a series share in their titles: 'Iron Man 3' -> 'iron man'.
 
-    The words before a colon or dash, less a leading article and the marks of a sequel. Empty if
-    fewer than three letters are left.
+    The words before a colon, a dash or "and the", less a leading article and the marks of a sequel.
+    Empty if fewer than three letters are left.
     """
     stem = words(TITLE_END.split(title, maxsplit=1)[0])
     stem = stem[:1] + [word for word in stem[1:] if not SEQUEL_MARKS.fullmatch(word)]
     while stem and stem[0] in ("the", "a", "an"):
         stem = stem[1:]
-    return " ".join(stem) if len("".join(stem)) >= 3 else ""
+    name = " ".join(stem).partition(" and the ")[0]
+    return name if len(name.replace(" ", "")) >= 3 else ""
 
 
 def character_names(characters: Iterable[str]) -> list[str]:

@@ -15,12 +15,11 @@ from skl2onnx.common.shape_calculator import (
     calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.ensemble import VotingClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
 from boxoffice import paths
-from boxoffice.features import unit
 from boxoffice.reports import replacing, write_json
+from boxoffice.units import unit
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
 
@@ -45,8 +44,6 @@ def convert(estimator: BaseEstimator, n_features: int, name: str) -> ModelProto:
     options = {}
     if is_classifier(estimator):
         options[id(estimator)] = {"zipmap": False}
-    if isinstance(final_step(estimator), VotingClassifier):
-        final_step(estimator).set_params(flatten_transform=False)
     model = to_onnx(
         estimator,
         initial_types=[("X", FloatTensorType([None, n_features]))],
@@ -103,8 +100,8 @@ def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, ca
     )
 
 
-def predict(path: Path, features: np.ndarray) -> np.ndarray:
-    """Run an exported model: values of shape (n,), or probabilities of shape (n, classes)."""
+def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:
+    """Run an exported model on features of shape (n, n_features): its outputs by name."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    answers = session.run(None, {"X": np.asarray(features, dtype=np.float32)})
-    return answers[1] if len(answers) > 1 else answers[0].ravel()
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"X": np.asarray(features, dtype=np.float32)})))

@@ -36,7 +36,14 @@ GENRES = (
 )
 CLASSIC_GENRES = ("Action", "Adventure", "Fantasy", "Science Fiction", "Thriller", "Comedy")
 CERTIFICATES = ("G", "PG", "PG-13", "R", "NC-17")
-AFTER_RELEASE = ("popularity", "vote_average", "vote_count", "cast_popularity", "crew_popularity")
+AFTER_RELEASE = (
+    "log_popularity",
+    "vote_average",
+    "log_vote_count",
+    "cast_popularity",
+    "crew_popularity",
+)
+AMERICA = "United States of America"  # as TMDB spells it
 IMPLAUSIBLE_BUDGET = 1000  # USD: below it a budget is in another unit (7 for 7 million, say)
 
 
@@ -68,12 +75,13 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     DataFrame, same index
         `budget_implausible` (0/1: the budget is stated in another unit), `weekday` (Monday = 0),
         `season_sin` and `season_cos` (day of the year on a circle), `english` (0/1), a flag per
-        genre, and a flag per certificate where the source has certificates.
+        genre; where the source has the columns, `american` (0/1), a flag per
+        certificate, `log_vote_count` and `log_popularity` (natural log of 1 + value).
     """
-    angle = 2 * np.pi * films["release_date"].dt.dayofyear / 365.25
+    angle = 2 * np.pi * films["release_date"].dt.day_of_year / 365.25
     facts = {
         "budget_implausible": (films["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
-        "weekday": films["release_date"].dt.dayofweek.astype("int64"),
+        "weekday": films["release_date"].dt.day_of_week.astype("int64"),
         "season_sin": np.sin(angle),
         "season_cos": np.cos(angle),
         "english": (films["original_language"] == "en").astype(float),
@@ -84,6 +92,11 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
             f"certificate_{column_name(label)}": (films["certificate"] == label).astype(float)
             for label in CERTIFICATES
         }
+    if "countries" in films:
+        facts["american"] = films["countries"].map(lambda names: float(AMERICA in names))
+    for name in ("vote_count", "popularity"):
+        if name in films:
+            facts[f"log_{name}"] = np.log1p(films[name])
     return pd.DataFrame(facts, index=films.index)
 
 
@@ -114,6 +127,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "season_sin",
         "season_cos",
         "english",
+        "american",
         *(f"genre_{column_name(label)}" for label in GENRES),
         *(f"certificate_{column_name(label)}" for label in CERTIFICATES),
     ]
@@ -131,38 +145,3 @@ def input_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
     """Every column of `films` that a feature set's pipeline reads: facts, then dates and roles."""
     facts = fact_columns(feature_set, films)
     return facts if feature_set == "classic" else [*facts, "release_date", *ROLES]
-
-
-UNITS = {
-    "log_budget": "natural log of 1 + nominal USD",
-    "runtime": "minutes",
-    "popularity": "TMDB popularity, no unit",
-    "cast_popularity": "mean TMDB popularity, no unit",
-    "crew_popularity": "mean TMDB popularity, no unit",
-    "vote_average": "points of 10",
-    "vote_count": "votes",
-    "release_year": "year",
-    "release_month": "month, 1-12",
-    "weekday": "day of the week, Monday = 0",
-    "season_sin": "sine of the day of the year",
-    "season_cos": "cosine of the day of the year",
-    "avg_watch_time": "minutes",
-    "completion_rate": "share, 0-1",
-    "ratings_count": "ratings",
-    "avg_rating": "stars, 1-5",
-}
-TRACK_RECORD_UNITS = {
-    "_count": "natural log of 1 + prior films",
-    "_revenue_mean": "natural log of 1 + nominal USD",
-    "_revenue_best": "natural log of 1 + nominal USD",
-    "_return_mean": "natural log of revenue / budget",
-    "_return_best": "natural log of revenue / budget",
-}
-
-
-def unit(name: str) -> str:
-    """The unit of a feature, in words."""
-    if name in UNITS:
-        return UNITS[name]
-    endings = (words for ending, words in TRACK_RECORD_UNITS.items() if name.endswith(ending))
-    return next(endings, "0 or 1")

@@ -1,6 +1,7 @@
 """Read a source in the TMDB 5000 schema, set aside its faulty rows, and clean the rest."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ class SourceError(ValueError):
 
 
 def _at_least_zero(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text, errors="coerce").ge(0)
+    return pd.to_numeric(text, errors="coerce").between(0, np.inf, inclusive="left")
 
 
 def _whole_number(text: pd.Series) -> pd.Series:
-    return text.str.fullmatch(r"\d+")
+    # One spelling per number that int64 holds: 7 and 07 would pass for two films.
+    return text.str.fullmatch(r"0|[1-9][0-9]{0,17}")
 
 
 def _date(text: pd.Series) -> pd.Series:
@@ -29,20 +31,26 @@ def _date(text: pd.Series) -> pd.Series:
 
 
 def _named_records(cell: str) -> bool:
-    """Whether a cell holds a JSON list of objects that each have a name."""
+    """Whether a cell holds a JSON list of objects, each with a name; id and order are whole."""
     try:
         records = json.loads(cell)
     except json.JSONDecodeError:
         return False
     return isinstance(records, list) and all(
-        isinstance(record, dict) and "name" in record for record in records
+        isinstance(record, dict)
+        and isinstance(record.get("name"), str)
+        and isinstance(record.get("id", 0), int)
+        and isinstance(record.get("order", 0), int)
+        for record in records
     )
 
 
 ID = pa.Check(_whole_number, error="a whole number")
 AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
 DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}")
-RECORDS = pa.Check(_named_records, element_wise=True, error='a JSON list of {"name": ...}')
+RECORDS = pa.Check(
+    _named_records, element_wise=True, error='a JSON list of {"id": number, "name": text}'
+)
 REQUIRED_VALUE = "present"  # pandera calls this check not_nullable
 
 
@@ -94,15 +102,22 @@ def read_text(path: Path) -> pd.DataFrame:
             "or set data.source in params.yaml to a folder of data/raw"
         )
     try:
-        return pd.read_csv(path, dtype=str, encoding="utf-8", keep_default_na=False, na_values=[""])
+        text = path.read_bytes().decode("utf-8-sig")
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, na_values=[""])
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"{path} is not UTF-8 (line {line}): save it as UTF-8 and try again"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise SourceError(f"{path} is empty: fetch it anew") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8 and try again"
-        ) from error
     except pd.errors.ParserError as error:
-        raise SourceError(f"{path} is not a readable CSV: {error}") from error
+        raise SourceError(f"{path} is not a readable CSV: {error}. Fetch it anew") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise SourceError(
+            f"{path} is not a readable CSV: its rows have more cells than its header has names"
+        )
+    return table
 
 
 def faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
@@ -151,6 +166,11 @@ def set_aside(
     rejected : DataFrame
         One row per faulty row: file, line (of the CSV, the header is line 1 and a quoted line
         break is not counted), id, reason.
+
+    Raises
+    ------
+    SourceError
+        If columns are missing or every row has a fault.
     """
     found = faults(table, schema, path)
     reasons = (found["column"] + ": " + found["value"] + " is not " + found["expected"]).where(
@@ -165,6 +185,11 @@ def set_aside(
             "reason": reasons.to_numpy(),
         }
     )
+    if len(rejected) == len(table):
+        raise SourceError(
+            f"{path} has no row without a fault; line {rejected['line'].iloc[0]}: "
+            f"{rejected['reason'].iloc[0]}. A source follows the TMDB 5000 schema"
+        )
     return table.drop(index=reasons.index), rejected
 
 
@@ -181,7 +206,7 @@ def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
     Raises
     ------
     SourceError
-        If a file is missing, empty, not UTF-8, or lacks a column.
+        If a file is missing, empty, not UTF-8, lacks a column or has no row without a fault.
     """
     movies, bad_movies = set_aside(
         read_text(folder / "movies.csv"), MOVIES, folder / "movies.csv", "id"
@@ -192,11 +217,9 @@ def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
     return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
 
 
-def names(cells: pd.Series) -> pd.Series:
+def record_names(cells: pd.Series) -> pd.Series:
     """The `name` of every record in a column of JSON lists, a blank cell being an empty list."""
-    return cells.map(lambda cell: [record["name"] for record in json.loads(cell)], na_action="ignore").map(
-        lambda value: value if isinstance(value, list) else []
-    )
+    return cells.fillna("[]").map(lambda cell: [record["name"] for record in json.loads(cell)])
 
 
 def clean(movies: pd.DataFrame) -> pd.DataFrame:
@@ -212,12 +235,16 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
         (nominal USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both
         known), `success`, `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list
         of names), `original_language`; `popularity`, `overview`, `certificate` where the source
-        has them.
+        has them, `countries` (list of names) likewise.
     """
     numbers = movies[[name for name in NUMBERS if name in movies]].apply(pd.to_numeric)
     for name in ("budget", "revenue", "runtime"):
         numbers[name] = numbers[name].mask(numbers[name] == 0)
+    numbers["vote_average"] = numbers["vote_average"].mask(numbers["vote_count"] == 0)
     released = pd.to_datetime(movies["release_date"], format="%Y-%m-%d")
+    optional = {}
+    if "production_countries" in movies:
+        optional["countries"] = record_names(movies["production_countries"])
     texts = movies[[name for name in ("overview", "certificate") if name in movies]]
     films = pd.DataFrame(
         {
@@ -227,7 +254,8 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
             "release_year": released.dt.year.astype("int64"),
             "release_month": released.dt.month.astype("int64"),
             "original_language": movies["original_language"],
-            "genres": names(movies["genres"]),
+            "genres": record_names(movies["genres"]),
+            **optional,
             **numbers,
             **texts,
             "log_budget": np.log1p(numbers["budget"]),

@@ -1,78 +1,88 @@
-"""Choose hyperparameters and a model by cross-validation on training rows."""
+"""Choose hyperparameters and models by cross-validation on training rows."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
 from boxoffice.features import input_columns
 from boxoffice.pipelines import film_pipeline, fit_params
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A model and the grid of its hyperparameters to search."""
-
-    model: BaseEstimator
-    grid: dict[str, list[Any]] = field(default_factory=dict)
-
-
 def as_list(value) -> list:
-    """One value or several: params may give a list to search or one value to use."""
+    """One value or several: a param may give a list to search or one value to use."""
     return value if isinstance(value, list) else [value]
 
 
-def folds(n_splits: int, seed: int) -> KFold:
-    return KFold(n_splits, shuffle=True, random_state=seed)
+@dataclass(frozen=True)
+class Folds:
+    """Features of every fold of a cross-validation, fitted on that fold's training part alone.
 
+    The features (track record, market, imputation) are the same for every model and every point of
+    a grid, so they are computed once per fold and stacked; `splits` says which stacked rows are
+    which. Searching over these is what searching over the whole pipeline would give.
 
-def search(
-    feature_set: str, films: pd.DataFrame, target: str, candidate: Candidate, cv: KFold, **options
-) -> BaseEstimator:
-    """Find a candidate's best hyperparameters by a cross-validated grid search.
-
-    Parameters
+    Attributes
     ----------
-    films : DataFrame
-        Training rows, with `log_revenue` and the target.
-    target : str
-        Column of `films`.
-    options
-        `scoring` and `n_jobs` of `GridSearchCV`.
-
-    Returns
-    -------
-    estimator
-        The model with the best values set, unfitted.
+    X : array of shape (n_stacked, n_features)
+    rows : array of shape (n_stacked,)
+        Position of each stacked row among the films.
+    splits : list of (train, test) pairs of positions in `X`
     """
-    pipeline = film_pipeline(feature_set, films, candidate.model)
-    grid = {f"model__{name}": values for name, values in candidate.grid.items()}
-    if all(len(values) == 1 for values in grid.values()):
-        best = {name: values[0] for name, values in grid.items()}
-    else:
-        search = GridSearchCV(pipeline, grid, cv=cv, refit=False, error_score="raise", **options)
-        search.fit(
-            films[input_columns(feature_set, films)],
-            films[target],
-            **fit_params(feature_set, films["log_revenue"].to_numpy()),
+
+    X: np.ndarray
+    rows: np.ndarray
+    splits: list[tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
+        """Fit the features of a shuffled `KFold` over `films`, fold by fold."""
+        X = films[input_columns(feature_set, films)]
+        log_revenue = films["log_revenue"].to_numpy()
+        blocks, rows, splits, start = [], [], [], 0
+        for train, test in KFold(n_splits, shuffle=True, random_state=seed).split(X):
+            features = film_pipeline(feature_set, films, "passthrough")
+            features.fit(
+                X.iloc[train], log_revenue[train], **fit_params(feature_set, log_revenue[train])
+            )
+            rows.append(np.concatenate([train, test]))
+            blocks.append(features.transform(X.iloc[rows[-1]]))
+            middle, end = start + len(train), start + len(X)
+            splits.append((np.arange(start, middle), np.arange(middle, end)))
+            start = end
+        return cls(np.vstack(blocks), np.concatenate(rows), splits)
+
+    def search(self, model: BaseEstimator, grid: dict, target, scoring: str) -> BaseEstimator:
+        """The model with the values of the grid that score best on average over the folds."""
+        grid = {name: as_list(values) for name, values in grid.items()}
+        if all(len(values) == 1 for values in grid.values()):
+            return clone(model).set_params(**{name: values[0] for name, values in grid.items()})
+        search = GridSearchCV(
+            model, grid, scoring=scoring, cv=self.splits, refit=False, n_jobs=-1, error_score="raise"
         )
-        best = search.best_params_
-    return pipeline.set_params(**best)[-1]
+        search.fit(self.X, np.asarray(target)[self.rows])
+        return clone(model).set_params(**search.best_params_)
 
+    def score(self, model: BaseEstimator, target, scoring: dict[str, str]) -> dict[str, float]:
+        """Mean of each score over the folds."""
+        scores = cross_validate(
+            model,
+            self.X,
+            np.asarray(target)[self.rows],
+            scoring=scoring,
+            cv=self.splits,
+            n_jobs=-1,
+            error_score="raise",
+        )
+        return {name: scores[f"test_{name}"].mean() for name in scoring}
 
-def cross_validated(
-    feature_set: str, films: pd.DataFrame, target: str, model: BaseEstimator, cv: KFold, **options
-) -> dict[str, float]:
-    """Mean scores over folds, each fitted on the other folds (track record included)."""
-    scores = cross_validate(
-        film_pipeline(feature_set, films, model),
-        films[input_columns(feature_set, films)],
-        films[target],
-        cv=cv,
-        params=fit_params(feature_set, films["log_revenue"].to_numpy()),
-        error_score="raise",
-        **options,
-    )
-    return {name[5:]: values.mean() for name, values in scores.items() if name.startswith("test_")}
+    def predict(self, model: BaseEstimator, target) -> np.ndarray:
+        """Out-of-fold predictions of shape (n_films,): each film by the model that did not see it."""
+        y = np.asarray(target)[self.rows]
+        predicted = np.empty(len(np.unique(self.rows)))
+        for train, test in self.splits:
+            predicted[self.rows[test]] = clone(model).fit(self.X[train], y[train]).predict(self.X[test])
+        return predicted

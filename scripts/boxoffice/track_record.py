@@ -9,7 +9,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from boxoffice.credits import ROLES
 
-STATISTICS = ("count", "revenue_mean", "revenue_best", "return_mean", "return_best")
+STATISTICS = ("count", "revenue_best", "return_mean")
+# Wrong units and typing errors (a revenue of $12) must not mark a career: beyond these, values are
+# clipped in the record, not in the target.
+LEAST_REVENUE = np.log1p(1e4)  # log USD
+MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
 DAYS = 1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
 
 
@@ -32,12 +36,10 @@ class _History:
         self.entities, code = np.unique(entity[order], return_inverse=True)
         self.start = np.searchsorted(code, np.arange(len(self.entities)))
         self.key = code * DAYS + day[order]
-        self.sums, self.best = {}, {}
-        for name, value in (("revenue", revenue[order]), ("return", multiple[order])):
-            self.sums[name] = np.concatenate([[0.0], np.cumsum(value)])
-            # One running maximum serves all entities: an offset per entity lifts each above the last.
-            offset = code * 1000.0
-            self.best[name] = np.maximum.accumulate(value + offset) - offset if len(value) else value
+        self.return_sum = np.concatenate([[0.0], np.cumsum(multiple[order])])
+        # One running maximum serves all entities: an offset per entity lifts each above the last.
+        offset = code * 1000.0
+        self.revenue_best = np.maximum.accumulate(revenue[order] + offset) - offset
 
     def before(self, entity, day):
         """Slices [low, high) of an entity's films released strictly before a day."""
@@ -75,8 +77,9 @@ class TrackRecord(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Features per role, over all prior films of its entities: `count` (log1p), mean and best log
-    revenue, mean and best log return. A row without history gets count 0 and the training means.
+    Features per role, over all prior films of its entities: `count` (log1p), `revenue_best` (log
+    USD) and `return_mean` (log of revenue / budget, shrunk). A row without history gets count 0 and
+    the training means.
     """
 
     def __init__(self, roles: tuple[str, ...] = ROLES, shrinkage: float = 2.0):
@@ -96,7 +99,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
             For classifiers, whose `y` is another target.
         """
         revenue = np.asarray(y if log_revenue is None else log_revenue, dtype=float)
-        multiple = revenue - X["log_budget"].to_numpy(float)
+        multiple = (revenue - X["log_budget"].to_numpy(float)).clip(-MOST_RETURN, MOST_RETURN)
+        revenue = revenue.clip(min=LEAST_REVENUE)
         self.mean_ = {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
         day = _days(X["release_date"])
         self.history_ = {}
@@ -106,7 +110,7 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Track record of each row: DataFrame of shape (n, n_roles * 5), floats, no missing values."""
+        """Track record of each row: DataFrame of shape (n, n_roles * 3), floats, no missing values."""
         check_is_fitted(self, "history_")
         day = _days(X["release_date"])
         blocks = {}
@@ -121,17 +125,15 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         seen = high > low
         row, low, high = row[seen], low[seen], high[seen]
         count = np.bincount(row, high - low, minlength=n)
-        known = count > 0
-        features = {f"{role}_count": np.log1p(count)}
-        for name, mean in self.mean_.items():
-            total = np.bincount(row, history.sums[name][high] - history.sums[name][low], minlength=n)
-            best = np.full(n, -np.inf)
-            np.maximum.at(best, row, history.best[name][high - 1])
-            features[f"{role}_{name}_mean"] = (total + self.shrinkage * mean) / (
-                count + self.shrinkage
-            )
-            features[f"{role}_{name}_best"] = np.where(known, best, mean)
-        return {f"{role}_{name}": features[f"{role}_{name}"] for name in STATISTICS}
+        total = np.bincount(row, history.return_sum[high] - history.return_sum[low], minlength=n)
+        best = np.full(n, -np.inf)
+        np.maximum.at(best, row, history.revenue_best[high - 1])
+        return {
+            f"{role}_count": np.log1p(count),
+            f"{role}_revenue_best": np.where(count > 0, best, self.mean_["revenue"]),
+            f"{role}_return_mean": (total + self.shrinkage * self.mean_["return"])
+            / (count + self.shrinkage),
+        }
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """`<role>_<statistic>` for every role."""

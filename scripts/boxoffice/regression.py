@@ -1,0 +1,52 @@
+"""Revenue models: what is tried, and with which hyperparameters."""
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    RandomForestRegressor,
+    VotingRegressor,
+)
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from xgboost import XGBRegressor
+
+ENSEMBLE = ("linear", "extra_trees", "xgboost")
+
+
+def revenue_models(seed: int) -> dict[str, BaseEstimator]:
+    """Models for log revenue, unfitted, by name; one thread each, for the searches use the cores.
+
+    `gradient_boosting` has a Huber loss: a few revenues are nonsense ($12), and least squares
+    would chase them.
+    """
+    return {
+        "linear": make_pipeline(StandardScaler(), Ridge()),
+        "random_forest": RandomForestRegressor(
+            max_features="sqrt", max_samples=0.3, random_state=seed
+        ),
+        "extra_trees": ExtraTreesRegressor(
+            n_estimators=200, max_features=0.33, min_samples_leaf=2, random_state=seed
+        ),
+        "gradient_boosting": GradientBoostingRegressor(
+            loss="huber", alpha=0.95, subsample=0.7, max_features="sqrt", random_state=seed
+        ),
+        "xgboost": XGBRegressor(
+            subsample=0.7,
+            colsample_bytree=0.4,
+            min_child_weight=2,
+            reg_lambda=3.0,
+            max_bin=64,
+            n_jobs=1,
+            random_state=seed,
+        ),
+    }
+
+
+def mean_of(models: dict[str, BaseEstimator]) -> VotingRegressor:
+    """The ensemble: the mean of a linear model, extremely randomised trees and XGBoost.
+
+    The three err differently: a straight line extrapolates, trees find interactions.
+    """
+    return VotingRegressor([(name, clone(models[name])) for name in ENSEMBLE])
