@@ -49,14 +49,20 @@ from sklearn.base import clone
 from sklearn.calibration import CalibrationDisplay
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay, classification_report, roc_curve
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    RocCurveDisplay,
+    classification_report,
+    roc_curve,
+)
 
 from boxoffice import hits, paths, segments
+from boxoffice.cards import film_card
 from boxoffice.classification import mean_of, success_models
 from boxoffice.engagement import FEATURES, read_engagement
 from boxoffice.export import export_model
 from boxoffice.features import FEATURE_SETS, input_columns
-from boxoffice.pipelines import film_pipeline, fit_params
+from boxoffice.pipelines import fit_films
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.scores import success_scores
 from boxoffice.selection import Folds, as_list
@@ -135,16 +141,6 @@ choices.astype(object).where(choices.notna(), "")
 
 
 # %%
-def fitted(feature_set, model, train):
-    """Fit the whole pipeline on the films marked by `train`."""
-    pipeline = film_pipeline(feature_set, films, clone(model))
-    return pipeline.fit(
-        films.loc[train, input_columns(feature_set, films)],
-        success[train],
-        **fit_params(feature_set, log_revenue[train]),
-    )
-
-
 held_out, probabilities, seconds, temporal = {}, {}, [], {}
 for split in SPLITS:
     train = (films[f"split_{split}"] == "train").to_numpy()
@@ -160,7 +156,7 @@ for split in SPLITS:
         }
         for name, model in tuned[feature_set].items():
             start = perf_counter()
-            pipeline = fitted(feature_set, model, train)
+            pipeline = fit_films(feature_set, films[train], clone(model), "success")
             middle = perf_counter()
             probability[name] = pipeline.predict_proba(X_test)[:, 1]
             seconds.append((feature_set, name, middle - start, perf_counter() - middle))
@@ -361,27 +357,18 @@ Markdown(
 # %%
 for feature_set in ("classic", "pre_release"):
     pipeline = temporal[feature_set]
-    not_for = [
-        "not for films far outside the training ranges on this card",
-        "success is revenue above 1.5 budgets, which is not profit: costs and shares are unknown",
-    ]
-    if feature_set == "classic":
-        not_for.append("not for films before release: it reads votes and popularity")
     export_model(
         f"success_{feature_set}",
         pipeline[1:],
         pipeline[0].transform(films.loc[train, input_columns(feature_set, films)]),
-        {
-            "target": "probability that revenue > 1.5 x budget (second column of probabilities)",
-            "source": source,
-            "feature_set": feature_set,
-            "selected": selected[feature_set],
-            "row_filter": "budget and revenue known (above 0)",
-            "training_rows": int(train.sum()),
-            "trained_until": str(films.loc[train, "release_date"].max().date()),
-            "metrics": {"temporal": held_out["temporal"][feature_set]["selected"]},
-            "not_for": not_for,
-        },
+        film_card(
+            feature_set,
+            films[train],
+            target="probability that revenue > 1.5 x budget (second column of probabilities)",
+            source=source,
+            selected=selected[feature_set],
+            metrics={"temporal": held_out["temporal"][feature_set]["selected"]},
+        ),
     )
 export_model(
     "hit",

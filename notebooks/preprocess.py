@@ -200,7 +200,9 @@ splits
 audience = engagement.from_films(films)
 with replacing(paths.PROCESSED / "engagement.parquet") as path:
     audience.to_parquet(path, index=False)
-pd.Series(engagement.PROXIES, name="proxy").to_frame().style.set_properties(**{"text-align": "left"})
+pd.Series(engagement.PROXIES, name="proxy").to_frame().style.set_properties(
+    **{"text-align": "left"}
+)
 
 # %%
 audience.describe().round(3)

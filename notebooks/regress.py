@@ -54,10 +54,11 @@ from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 
 from boxoffice import paths
+from boxoffice.cards import film_card
 from boxoffice.conformal import interval_scores, residual_quantiles
 from boxoffice.export import export_model
-from boxoffice.features import AFTER_RELEASE, FEATURE_SETS, fact_columns, input_columns
-from boxoffice.pipelines import TRACK_RECORD_INPUTS, film_pipeline, fit_params
+from boxoffice.features import FEATURE_SETS, input_columns
+from boxoffice.pipelines import TRACK_RECORD_INPUTS, fit_films
 from boxoffice.regression import mean_of, revenue_models
 from boxoffice.reports import replacing, save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.scores import revenue_scores
@@ -77,30 +78,17 @@ films = pd.read_parquet(paths.PROCESSED / "films.parquet")
 films = films[films["usable"]].reset_index(drop=True)
 log_revenue = films["log_revenue"].to_numpy()
 lacking = [
-    name for name in ("popularity", *AFTER_RELEASE) if name not in films and "log_" not in name
+    name
+    for name in ("popularity", "vote_average", "vote_count", "cast_popularity", "crew_popularity")
+    if name not in films
 ]
-pd.DataFrame(
+pd.Series(
     {
-        feature_set: {
-            "facts": len(fact_columns(feature_set, films)),
-            "all features": film_pipeline(feature_set, films, "passthrough")
-            .fit(
-                films[input_columns(feature_set, films)],
-                log_revenue,
-                **fit_params(feature_set, log_revenue),
-            )[0]
-            .get_feature_names_out()
-            .size,
-            "after release": ", ".join(
-                name
-                for name in fact_columns(feature_set, films)
-                if name.removeprefix("log_") in ("popularity", "vote_average", "vote_count")
-            )
-            or "none",
-        }
+        feature_set: len(fit_films(feature_set, films, "passthrough")[0].get_feature_names_out())
         for feature_set in FEATURE_SETS
-    }
-).T
+    },
+    name="features",
+).to_frame()
 
 # %% [markdown]
 # ## Method: choose on training films
@@ -199,16 +187,6 @@ pd.DataFrame(
 
 
 # %%
-def fitted(feature_set, model, train):
-    """Fit the whole pipeline on the films marked by `train`."""
-    pipeline = film_pipeline(feature_set, films, clone(model))
-    return pipeline.fit(
-        films.loc[train, input_columns(feature_set, films)],
-        log_revenue[train],
-        **fit_params(feature_set, log_revenue[train]),
-    )
-
-
 held_out, predictions, seconds, temporal = {}, {}, [], {}
 for split in SPLITS:
     train = (films[f"split_{split}"] == "train").to_numpy()
@@ -224,7 +202,7 @@ for split in SPLITS:
         }
         for name, model in tuned[feature_set].items():
             start = perf_counter()
-            pipeline = fitted(feature_set, model, train)
+            pipeline = fit_films(feature_set, films[train], clone(model))
             middle = perf_counter()
             predicted[name] = pipeline.predict(X_test)
             seconds.append((split, feature_set, name, middle - start, perf_counter() - middle))
@@ -308,7 +286,10 @@ save_plot("regress", "predicted_actual", figure)
 
 # %%
 train = ~test
-trees = {name: fitted("pre_release", tuned["pre_release"][name], train) for name in ("random_forest", "xgboost")}
+trees = {
+    name: fit_films("pre_release", films[train], clone(tuned["pre_release"][name]))
+    for name in ("random_forest", "xgboost")
+}
 feature_names = trees["random_forest"][0].get_feature_names_out()
 impurity = pd.DataFrame(
     {name: pipeline[-1].feature_importances_ for name, pipeline in trees.items()},
@@ -363,7 +344,9 @@ order = np.argsort(predictions["temporal", "pre_release"]["selected"])
 middle = predictions["temporal", "pre_release"]["selected"][order] / np.log(10)
 ends = [intervals["pre_release"][end] / np.log(10) for end in ("lower", "upper")]
 rank = np.arange(len(middle))
-axis.fill_between(rank, middle + ends[0], middle + ends[1], alpha=0.25, label=f"{coverage:.0%} interval")
+axis.fill_between(
+    rank, middle + ends[0], middle + ends[1], alpha=0.25, label=f"{coverage:.0%} interval"
+)
 axis.plot(rank, middle, label="forecast")
 axis.scatter(rank, log_revenue[test][order] / np.log(10), s=6, color="k", label="actual")
 axis.set(xlabel="latest films, ordered by forecast", ylabel="log10 revenue, USD")
@@ -378,35 +361,21 @@ save_plot("regress", "intervals", figure)
 # holds the training films from which track records and the market are computed.
 
 # %%
-NOT_FOR = [
-    "figures are nominal USD of films that were released, mostly American; not for other markets",
-    "not for films far outside the training ranges on this card",
-    "no cause and effect: a larger budget on the form is not a larger film",
-]
 for feature_set in ("classic", "pre_release"):
     pipeline = temporal[feature_set]
-    training = pipeline[0].transform(films.loc[train, input_columns(feature_set, films)])
-    not_for = NOT_FOR + (
-        ["not for films before release: it reads votes and popularity"]
-        if feature_set == "classic"
-        else []
-    )
     export_model(
         f"revenue_{feature_set}",
         pipeline[1:],
-        training,
-        {
-            "target": "log_revenue, natural log of 1 + worldwide revenue in nominal USD",
-            "source": source,
-            "feature_set": feature_set,
-            "selected": selected[feature_set],
-            "row_filter": "budget and revenue known (above 0)",
-            "training_rows": int(train.sum()),
-            "trained_until": str(films.loc[train, "release_date"].max().date()),
-            "metrics": {"temporal": held_out["temporal"][feature_set]["selected"]},
-            "interval": intervals[feature_set],
-            "not_for": not_for,
-        },
+        pipeline[0].transform(films.loc[train, input_columns(feature_set, films)]),
+        film_card(
+            feature_set,
+            films[train],
+            target="log_revenue: natural log of 1 + worldwide revenue in nominal USD",
+            source=source,
+            selected=selected[feature_set],
+            metrics={"temporal": held_out["temporal"][feature_set]["selected"]},
+            interval=intervals[feature_set],
+        ),
     )
 with replacing(paths.MODELS / "history.parquet") as path:
     films.loc[train, ["id", *TRACK_RECORD_INPUTS, "log_revenue"]].to_parquet(path, index=False)

@@ -35,8 +35,8 @@ from sklearn.metrics import silhouette_score
 
 from boxoffice import segments
 from boxoffice.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.paths import RAW, SYNTHETIC
 from boxoffice.export import export_model
+from boxoffice.paths import RAW, SYNTHETIC
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
 
 # %% [markdown]

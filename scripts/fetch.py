@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from boxoffice import open_films as films
 from boxoffice import tmdb5000 as tmdb
 from boxoffice.films import SourceError

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from boxoffice import open_films, paths, tmdb5000
 from boxoffice.films import SourceError
 

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pooch
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from boxoffice import films as sources
 from boxoffice import open_films
 from boxoffice.films import SourceError
-from hypothesis import given
-from hypothesis import strategies as st
 
 VEGA_FILM = {
     "Title": None,

@@ -40,7 +40,7 @@ def residual_quantiles(residuals, nominal: float) -> tuple[float, float]:
 
 
 def interval_scores(target, predicted, lower: float, upper: float) -> dict[str, float]:
-    """Measured `coverage` (share within the ends) and mean `width` of intervals on held-out rows."""
+    """Measured `coverage` (share within the ends) and `width` of intervals on held-out rows."""
     target, predicted = np.asarray(target), np.asarray(predicted)
     inside = (target >= predicted + lower) & (target <= predicted + upper)
     return {"coverage": inside.mean(), "width": upper - lower}

@@ -28,7 +28,7 @@ ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 
 SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
 TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
-NOT_A_NAME = frozenset("the voice mr mrs dr young self himself herself".split())
+NOT_A_NAME = frozenset(["the", "voice", "mr", "mrs", "dr", "young", "self", "himself", "herself"])
 
 
 def words(text: str) -> list[str]:
@@ -75,9 +75,7 @@ def text_ids(texts: list[str]) -> list[int]:
 
 def record_ids(records: list[dict]) -> list[int]:
     """Ids of TMDB records, or of their names where a source gives no id."""
-    ids = [
-        record["id"] if "id" in record else text_ids([record["name"]])[0] for record in records
-    ]
+    ids = [record["id"] if "id" in record else text_ids([record["name"]])[0] for record in records]
     return list(dict.fromkeys(ids))
 
 
@@ -112,7 +110,9 @@ def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
         credits[["movie_id", "cast", "crew"]], left_on="id", right_on="movie_id", how="left"
     )
     # Sources without billing have no `order`; sorting is stable and leaves them as they are.
-    cast = _records(joined["cast"]).map(lambda people: sorted(people, key=lambda p: p.get("order", 0)))
+    cast = _records(joined["cast"]).map(
+        lambda people: sorted(people, key=lambda p: p.get("order", 0))
+    )
     crew = _records(joined["crew"])
     companies = _records(joined["production_companies"])
     stems = joined["title"].map(franchise_stem)
@@ -123,7 +123,9 @@ def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
             "companies": companies.map(lambda records: record_ids(records[:COMPANIES])),
             "franchise": stems.map(lambda stem: text_ids([stem] if stem else [])),
             "characters": cast.map(
-                lambda people: text_ids(character_names(p.get("character") for p in people[:BILLED]))
+                lambda people: text_ids(
+                    character_names(p.get("character") for p in people[:BILLED])
+                )
             ),
             **{role: crew.map(_crew_ids(*rule)) for role, rule in CREW_ROLES.items()},
         }

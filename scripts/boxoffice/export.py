@@ -104,4 +104,6 @@ def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:
     """Run an exported model on features of shape (n, n_features): its outputs by name."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"X": np.asarray(features, dtype=np.float32)})))
+    return dict(
+        zip(names, session.run(names, {"X": np.asarray(features, dtype=np.float32)}), strict=True)
+    )

@@ -56,7 +56,9 @@ def genre_flags(genres: pd.Series, labels: tuple[str, ...] = GENRES) -> pd.DataF
     """One 0/1 column per genre, named `genre_<name>`, from a column of lists of names."""
     return pd.DataFrame(
         {
-            f"genre_{column_name(label)}": genres.map(lambda names, label=label: float(label in names))
+            f"genre_{column_name(label)}": genres.map(
+                lambda names, label=label: float(label in names)
+            )
             for label in labels
         }
     )

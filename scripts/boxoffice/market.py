@@ -58,7 +58,9 @@ class MarketContext(TransformerMixin, BaseEstimator):
         return pd.DataFrame(
             {
                 "budget_rank": np.where(enough, smaller / count, 0.5),
-                "budget_relative": np.where(enough, budgets - (sums[high] - sums[low]) / count, 0.0),
+                "budget_relative": np.where(
+                    enough, budgets - (sums[high] - sums[low]) / count, 0.0
+                ),
             },
             index=X.index,
         )

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
 from boxoffice.credits import ROLES
-from boxoffice.features import fact_columns
+from boxoffice.features import fact_columns, input_columns
 from boxoffice.market import MarketContext
 from boxoffice.track_record import TrackRecord
 
@@ -18,7 +18,7 @@ set_config(enable_metadata_routing=True)
 TRACK_RECORD_INPUTS = ["release_date", "log_budget", *ROLES]
 
 
-def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator) -> Pipeline:
+def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | str) -> Pipeline:
     """Features, imputation and a model, fitted together on training rows.
 
     Missing numbers become 0 in the classic set, as the classic projects have it, and the training
@@ -29,7 +29,7 @@ def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator) -
     feature_set : {'classic', 'pre_release', 'full'}
     films : DataFrame
         Says which columns the source has.
-    model : estimator
+    model : estimator or 'passthrough'
 
     Returns
     -------
@@ -55,3 +55,21 @@ def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator) -
 def fit_params(feature_set: str, log_revenue) -> dict:
     """What to pass to `fit` beside X and y: the track record's revenue, where there is one."""
     return {} if feature_set == "classic" else {"log_revenue": log_revenue}
+
+
+def fit_films(
+    feature_set: str, films: pd.DataFrame, model: BaseEstimator | str, target: str = "log_revenue"
+) -> Pipeline:
+    """Fit `film_pipeline` on training films.
+
+    Parameters
+    ----------
+    films : DataFrame
+        Training rows alone, with `log_revenue` and the column `target`.
+    """
+    pipeline = film_pipeline(feature_set, films, model)
+    return pipeline.fit(
+        films[input_columns(feature_set, films)],
+        films[target],
+        **fit_params(feature_set, films["log_revenue"]),
+    )

@@ -48,8 +48,8 @@ def success_scores(success, probability, threshold: float = 0.5) -> dict[str, fl
     Returns
     -------
     dict
-        `roc_auc`, `f1`, `brier`, `accuracy`, `recall_0` and `recall_1` (recall of each class). Always
-        saying yes scores a high `f1` and a `recall_0` of 0.
+        `roc_auc`, `f1`, `brier`, `accuracy`, `recall_0` and `recall_1` (recall of each class).
+        Always saying yes scores a high `f1` and a `recall_0` of 0.
     """
     said = np.asarray(probability) >= threshold
     return {

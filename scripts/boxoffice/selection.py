@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
 from boxoffice.features import input_columns
-from boxoffice.pipelines import film_pipeline, fit_params
+from boxoffice.pipelines import fit_films
 
 
 def as_list(value) -> list:
@@ -41,13 +41,9 @@ class Folds:
     def of(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
         """Fit the features of a shuffled `KFold` over `films`, fold by fold."""
         X = films[input_columns(feature_set, films)]
-        log_revenue = films["log_revenue"].to_numpy()
         blocks, rows, splits, start = [], [], [], 0
         for train, test in KFold(n_splits, shuffle=True, random_state=seed).split(X):
-            features = film_pipeline(feature_set, films, "passthrough")
-            features.fit(
-                X.iloc[train], log_revenue[train], **fit_params(feature_set, log_revenue[train])
-            )
+            features = fit_films(feature_set, films.iloc[train], "passthrough")
             rows.append(np.concatenate([train, test]))
             blocks.append(features.transform(X.iloc[rows[-1]]))
             middle, end = start + len(train), start + len(X)
@@ -61,7 +57,13 @@ class Folds:
         if all(len(values) == 1 for values in grid.values()):
             return clone(model).set_params(**{name: values[0] for name, values in grid.items()})
         search = GridSearchCV(
-            model, grid, scoring=scoring, cv=self.splits, refit=False, n_jobs=-1, error_score="raise"
+            model,
+            grid,
+            scoring=scoring,
+            cv=self.splits,
+            refit=False,
+            n_jobs=-1,
+            error_score="raise",
         )
         search.fit(self.X, np.asarray(target)[self.rows])
         return clone(model).set_params(**search.best_params_)
@@ -80,9 +82,11 @@ class Folds:
         return {name: scores[f"test_{name}"].mean() for name in scoring}
 
     def predict(self, model: BaseEstimator, target) -> np.ndarray:
-        """Out-of-fold predictions of shape (n_films,): each film by the model that did not see it."""
+        """Out-of-fold predictions, shape (n_films,): each by a model that did not see the film."""
         y = np.asarray(target)[self.rows]
         predicted = np.empty(len(np.unique(self.rows)))
         for train, test in self.splits:
-            predicted[self.rows[test]] = clone(model).fit(self.X[train], y[train]).predict(self.X[test])
+            predicted[self.rows[test]] = (
+                clone(model).fit(self.X[train], y[train]).predict(self.X[test])
+            )
         return predicted

@@ -14,7 +14,9 @@ STATISTICS = ("count", "revenue_best", "return_mean")
 # clipped in the record, not in the target.
 LEAST_REVENUE = np.log1p(1e4)  # log USD
 MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
-DAYS = 1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
+DAYS = (
+    1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
+)
 
 
 def _days(dates: pd.Series) -> np.ndarray:
@@ -110,7 +112,7 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Track record of each row: DataFrame of shape (n, n_roles * 3), floats, no missing values."""
+        """Track record of each row: shape (n, n_roles * 3), floats, no missing values."""
         check_is_fitted(self, "history_")
         day = _days(X["release_date"])
         blocks = {}
@@ -137,4 +139,6 @@ class TrackRecord(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """`<role>_<statistic>` for every role."""
-        return np.array([f"{role}_{name}" for role in self.roles for name in STATISTICS], dtype=object)
+        return np.array(
+            [f"{role}_{name}" for role in self.roles for name in STATISTICS], dtype=object
+        )
