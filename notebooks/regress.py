@@ -299,7 +299,13 @@ impurity = pd.DataFrame(
 pipeline = temporal["pre_release"]
 features = pipeline[0].transform(films.loc[test, input_columns("pre_release", films)])
 permuted = permutation_importance(
-    pipeline[1:], features, log_revenue[test], n_repeats=5, random_state=seed, n_jobs=1
+    pipeline[1:],
+    features,
+    log_revenue[test],
+    scoring="r2",
+    n_repeats=5,
+    random_state=seed,
+    n_jobs=-1,
 )
 importance = impurity.assign(
     permutation=permuted.importances_mean, permutation_std=permuted.importances_std

@@ -11,8 +11,8 @@ from boxoffice import paths
 from boxoffice.reports import replacing
 
 
-def dvc(*words: str) -> None:
-    subprocess.run(["dvc", *words], cwd=paths.ROOT, check=True)
+def dvc(*words: str, check: bool = True) -> None:
+    subprocess.run(["dvc", *words], cwd=paths.ROOT, check=check)
 
 
 def measure(source: str) -> None:
@@ -24,8 +24,9 @@ def measure(source: str) -> None:
     raw = f"data/raw/{source}"
     if not (paths.ROOT / raw).is_dir():
         sys.exit(f"{raw} is missing: bring it with `python scripts/fetch.py {source}`")
+    dvc("exp", "remove", "--quiet", source, check=False)  # of an earlier measurement, if any
     dvc(
-        *("exp", "run", "--temp", "--force", "--name", source),
+        *("exp", "run", "--temp", "--name", source),
         *("--copy-paths", raw, "--set-param", f"data.source={source}"),
     )
     kept = {"dvc.lock": "dvc.lock"} | {
