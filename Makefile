@@ -49,7 +49,7 @@ format: setup ## Format the code, pair the notebooks, refresh the README's figur
 
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter
-	jupyter lab --notebook-dir=notebooks
+	OMP_NUM_THREADS=1 jupyter lab --notebook-dir=notebooks # one thread, as the stages run
 
 .PHONY: tmdb5000
 tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into reports/tmdb5000

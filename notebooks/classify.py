@@ -12,7 +12,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Classify: will a film succeed, and will it be a hit?
 #
@@ -122,17 +121,17 @@ choices = pd.DataFrame(
         {
             "feature_set": feature_set,
             "model": name,
-            **{
-                key.rpartition("__")[2]: tuned[feature_set][name].get_params()[key]
+            "chosen": ", ".join(
+                f"{key.rpartition('__')[2]} = {tuned[feature_set][name].get_params()[key]}"
                 for key in grids[name]
-            },
+            ),
         }
         for feature_set in FEATURE_SETS
         for name in grids
     ]
 )
 save_table("classify", "success_chosen", choices)
-choices.astype(object).where(choices.notna(), "")
+choices.pivot(index="model", columns="feature_set", values="chosen")[list(FEATURE_SETS)]
 
 # %% [markdown]
 # ## Held-out films

@@ -12,7 +12,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Regress: how much will a film earn?
 #
@@ -145,10 +144,10 @@ choices = pd.DataFrame(
         {
             "feature_set": feature_set,
             "model": name,
-            **{
-                key.rpartition("__")[2]: tuned[feature_set][name].get_params()[key]
+            "chosen": ", ".join(
+                f"{key.rpartition('__')[2]} = {tuned[feature_set][name].get_params()[key]}"
                 for key in grids[name]
-            },
+            ),
         }
         for feature_set in FEATURE_SETS
         for name in grids
@@ -156,7 +155,7 @@ choices = pd.DataFrame(
     ]
 )
 save_table("regress", "chosen", choices)
-choices.astype(object).where(choices.notna(), "")
+choices.pivot(index="model", columns="feature_set", values="chosen")[list(FEATURE_SETS)]
 
 # %% [markdown]
 # ## Cross-validation over all usable films

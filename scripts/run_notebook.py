@@ -7,6 +7,7 @@ page for people, timings included, to `<stage>.html` beside it.
 
 import ast
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -32,6 +33,9 @@ from boxoffice.reports import replacing
 KERNEL = "python3"
 CELL_TIMEOUT = 3600  # seconds: a hung kernel ends instead of holding the pipeline for ever
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})  # else the kernel warns
+# What differs in every run: the id that pandas draws for a styled table, and places in memory.
+STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
+ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 # Parameters that any notebook may ask for, and where params.yaml holds them.
 SHARED = {"seed": ("seed",), "source": ("data", "source")}
 
@@ -246,6 +250,13 @@ def normalized(notebook: NotebookNode) -> NotebookNode:
             cell.outputs = []
         elif cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        for place, output in enumerate(cell.get("outputs", [])):
+            data = output.get("data", {})
+            if "text/html" in data:
+                table = f"T_{number:02d}_{place:02d}"
+                data["text/html"] = STYLED_TABLE.sub(table, data["text/html"])
+            if "text/plain" in data:
+                data["text/plain"] = ADDRESS.sub("0x...", data["text/plain"])
     return notebook
 
 

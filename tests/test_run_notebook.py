@@ -1,6 +1,7 @@
 """The stage runner: in a checkout of its own, with a real kernel."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,12 @@ import boxoffice
 assert Path(boxoffice.__file__).is_relative_to(Path.cwd()), "another checkout's package"
 warnings.warn("careful")
 {"seed": seed}
+
+# %%
+import pandas as pd
+
+display(pd.DataFrame({"a": [1]}).style)
+pd.DataFrame({"b": [2]}).style
 
 # %% tags=["timing"]
 print("it took", time.time_ns())
@@ -177,6 +184,12 @@ def test_the_notebook_does_not_tell_where_or_when_it_ran(runs, root):
     assert [cell.id for cell in cells] == [f"cell-{n:02d}" for n in range(len(cells))]
 
 
+def test_styled_tables_have_ids_of_their_place(runs):
+    notebook = runs.first.files["small.ipynb"].decode()
+    assert set(re.findall(r'id=\\"(T_\w+?)(?:_level|_row|\\)', notebook)) == {"T_05_00", "T_05_01"}
+    assert "Styler at 0x...>" in notebook
+
+
 def test_the_page_loads_nothing(runs):
     page = runs.first.files["small.html"].decode()
     assert 'src="http' not in page
@@ -191,7 +204,7 @@ def test_a_quiet_run_shows_its_progress_only(runs):
 
 def test_a_failing_cell_is_named_with_its_error(runs):
     assert runs.failed.code == 1
-    assert "small: cell 6 failed:" in runs.failed.errors
+    assert "small: cell 7 failed:" in runs.failed.errors
     assert 'raise ValueError("the budget is in roubles")' in runs.failed.errors
     assert "ValueError: the budget is in roubles" in runs.failed.errors
     assert "What ran is in reports/notebooks/small.failed.ipynb" in runs.failed.errors
@@ -200,7 +213,7 @@ def test_a_failing_cell_is_named_with_its_error(runs):
 
 def test_a_dead_kernel_is_named_with_its_cell(runs):
     assert runs.died.code == 1
-    assert "small: cell 6 failed:" in runs.died.errors
+    assert "small: cell 7 failed:" in runs.died.errors
     assert "os._exit(9)" in runs.died.errors
     assert "Kernel died (the kernel ran out of memory or was stopped)" in runs.died.errors
     assert "Traceback" not in runs.died.errors
