@@ -56,9 +56,9 @@ tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into 
 	python scripts/measure.py tmdb5000
 
 .PHONY: lock
-lock: .pipenv/bin/pipenv ## Lock Pipfile anew, without naming an index
-	$(PIPENV) lock --python $(PYTHON)
-	$(PYTHON) -c "import json; lock = json.load(open('Pipfile.lock')); lock['_meta']['sources'] = []; open('Pipfile.lock', 'w').write(json.dumps(lock, indent=4) + '\n')"
+lock: | .pipenv/bin/pipenv .venv/bin/python ## Lock Pipfile anew, without naming an index
+	$(PIPENV) lock
+	.venv/bin/python -c "import json; lock = json.load(open('Pipfile.lock')); lock['_meta']['sources'] = []; open('Pipfile.lock', 'w').write(json.dumps(lock, indent=4) + '\n')"
 
 .PHONY: clean
 clean: ## Remove the environment and every untracked result, but not data/raw or the DVC cache

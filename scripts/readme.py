@@ -15,12 +15,24 @@ from boxoffice.reports import replacing
 README = paths.ROOT / "README.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 SOURCES = {"open films": paths.METRICS, "TMDB 5000": paths.REPORTS / "tmdb5000" / "metrics"}
+STAGES = ("preprocess", "segment", "regress", "classify")
 SETS = dict(zip(FEATURE_SETS, ("classic", "**pre-release**", "full"), strict=True))
 
 
 def metrics(folder: Path) -> dict[str, Any]:
-    """All metrics of a run, by stage."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    """All metrics of a run, by stage.
+
+    Raises
+    ------
+    SystemExit
+        If a stage's metrics are missing.
+    """
+    files = {stage: folder / f"{stage}.json" for stage in STAGES}
+    if missing := [
+        str(path.relative_to(paths.ROOT)) for path in files.values() if not path.exists()
+    ]:
+        sys.exit(f"{', '.join(missing)} missing: run `dvc repro` (or `make tmdb5000`) first")
+    return {stage: json.loads(path.read_text(encoding="utf-8")) for stage, path in files.items()}
 
 
 def revenue_rows(source: str, run: dict) -> list[dict]:

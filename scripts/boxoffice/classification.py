@@ -8,6 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
+from boxoffice.regression import XGBOOST
+
 ENSEMBLE = ("logistic_regression", "xgboost")
 
 
@@ -18,15 +20,7 @@ def success_models(seed: int) -> dict[str, BaseEstimator]:
             StandardScaler(), LogisticRegression(max_iter=1000, random_state=seed)
         ),
         "decision_tree": DecisionTreeClassifier(random_state=seed),
-        "xgboost": XGBClassifier(
-            subsample=0.7,
-            colsample_bytree=0.4,
-            min_child_weight=2,
-            reg_lambda=3.0,
-            max_bin=64,
-            n_jobs=1,
-            random_state=seed,
-        ),
+        "xgboost": XGBClassifier(**XGBOOST, random_state=seed),
     }
 
 

@@ -1,0 +1,452 @@
+"""What is committed fits together: notebooks, params, dependencies, lock files, metrics, README."""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+
+import jupytext
+import nbformat
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+import pair_notebooks
+import run_notebook
+from boxoffice import paths, regression
+from boxoffice.classification import success_models
+from boxoffice.features import FEATURE_SETS
+from boxoffice.splits import SPLITS
+
+ROOT = paths.ROOT
+PACKAGE = ROOT / "scripts" / "boxoffice"
+SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
+PARAMS = run_notebook.read_params()
+ELSEWHERE = ROOT / "reports" / "tmdb5000"  # the metrics of one run on TMDB 5000, with their lock
+
+
+def read_yaml(path):
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+DVC = read_yaml(ROOT / "dvc.yaml")
+STAGES = DVC["stages"]
+
+
+def names(entries):
+    """Paths or params of dvc.yaml, whose entries are either a name or {name: settings}."""
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def deps(stage):
+    source = PARAMS["data"]["source"]
+    return [name.replace("${data.source}", source) for name in STAGES[stage]["deps"]]
+
+
+def outs(stage):
+    return [name for kind in ("outs", "plots", "metrics") for name in names(STAGES[stage][kind])]
+
+
+def git_files(*options):
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *options], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def is_tracked(path):
+    """Whether git holds this file, or a file below this folder."""
+    return any(name == path or name.startswith(f"{path}/") for name in git_files())
+
+
+def run(*command, **settings):
+    # `dvc` and `python` are those of the Python that runs the tests.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path} | settings
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+# Stages and their notebooks
+
+
+def test_every_stage_is_a_pair_of_notebooks_and_one_command():
+    pairs = {path.stem for path in SOURCES}
+    assert pairs == {path.stem for path in paths.NOTEBOOKS.glob("*.ipynb")}
+    assert pairs == set(STAGES)
+    for stage, settings in STAGES.items():
+        assert settings["cmd"] == f"python scripts/run_notebook.py {stage}"
+        assert settings["desc"]
+        assert names(settings["metrics"]) == [f"reports/metrics/{stage}.json"]
+        assert names(settings["plots"]) == [f"reports/plots/{stage}"]
+        assert f"reports/notebooks/{stage}.ipynb" in outs(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_run_cache_works(stage):
+    """DVC keeps no runs of a stage with an uncached output that is neither plot nor metric."""
+    assert all(isinstance(out, str) for out in STAGES[stage]["outs"])
+
+
+def test_pairs_are_in_step():
+    assert pair_notebooks.differing() == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_pair_loses_nothing_on_its_way_and_holds_no_outputs(source):
+    pair = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(pair)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in pair.cells)
+    script = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    assert script.metadata["kernelspec"]["name"] == pair.metadata["kernelspec"]["name"] == "python3"
+    assert script.metadata["jupytext"]["formats"] == "ipynb,py:percent"
+    back = jupytext.reads(jupytext.writes(pair, fmt="py:percent"), fmt="py:percent")
+    assert pair_notebooks.content(back) == pair_notebooks.content(script)
+
+
+# Params
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_notebooks_defaults_are_params_yaml(stage):
+    defaults = run_notebook.notebook_defaults(run_notebook.read_notebook(stage))
+    assert run_notebook.stage_params(stage, PARAMS, defaults) == defaults
+
+
+def test_every_section_of_params_yaml_is_shared_or_of_a_stage():
+    shared = {keys[0] for keys in run_notebook.SHARED.values()}
+    assert set(PARAMS) - shared == {stage for stage in STAGES if PARAMS.get(stage)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dvc_yaml_names_the_params_that_the_notebook_takes(stage):
+    defaults = run_notebook.notebook_defaults(run_notebook.read_notebook(stage))
+    shared = [".".join(keys) for name, keys in run_notebook.SHARED.items() if name in defaults]
+    own = [stage] if stage in PARAMS else []
+    assert sorted(STAGES[stage]["params"]) == sorted(shared + own)
+
+
+def test_small_params_name_the_same():
+    """What the end-to-end test runs with."""
+    small = run_notebook.read_params(Path(__file__).with_name("small.yaml"))
+    assert {name: set(part) for name, part in small.items() if isinstance(part, dict)} == {
+        name: set(part) for name, part in PARAMS.items() if isinstance(part, dict)
+    }
+    assert set(small) == set(PARAMS)
+
+
+# Imports
+
+
+def imported(path):
+    """Dotted names that a file imports, `from a import b` as `a.b`; inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules(*files):
+    """Modules of the package that these files import, directly or through another."""
+    found, waiting = set(), list(files)
+    while waiting:
+        for name in imported(waiting.pop()):
+            first, *rest = name.split(".")
+            if first != PACKAGE.name or not rest:
+                continue
+            module = PACKAGE / f"{rest[0]}.py"
+            assert module.exists(), f"{name} is no module of the package"
+            if module not in found:
+                found.add(module)
+                waiting.append(module)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_code_that_a_stage_depends_on_is_what_it_imports(stage):
+    notebook = paths.NOTEBOOKS / f"{stage}.py"
+    runner = ROOT / "scripts" / "run_notebook.py"
+    code = {notebook, runner, *modules(notebook, runner)}
+    listed = [name for name in deps(stage) if name.endswith(".py")]
+    assert sorted(listed) == sorted(path.relative_to(ROOT).as_posix() for path in code)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_data_that_a_stage_depends_on_is_raw_or_made_by_another(stage):
+    made = {name for other in STAGES if other != stage for name in outs(other)}
+    for name in deps(stage):
+        if not name.endswith(".py"):
+            assert name in made or (name.startswith("data/raw/") and is_tracked(name)), name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_notebook_reads_and_writes_no_table_that_dvc_yaml_does_not_name(stage):
+    tree = ast.parse((paths.NOTEBOOKS / f"{stage}.py").read_text(encoding="utf-8"))
+    literals = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    tables = {x for x in literals if re.fullmatch(r"[\w.-]+\.(csv|parquet|json|onnx)", str(x))}
+    named = {PurePosixPath(name).name for name in deps(stage) + outs(stage)}
+    if any(name.startswith("data/raw/") for name in STAGES[stage]["deps"]):
+        named |= {"movies.csv", "credits.csv"}
+    assert tables <= named
+
+
+def test_arrows_run_one_way():
+    """Notebooks and commands import the package; never back, and no notebook imports another."""
+    notebooks = {path.stem for path in SOURCES} | {"notebooks"}
+    commands = {path.stem for path in (ROOT / "scripts").glob("*.py")} | {"scripts", "app"}
+    for source in SOURCES:
+        assert not {name.split(".")[0] for name in imported(source)} & (notebooks | commands)
+    for module in PACKAGE.rglob("*.py"):
+        assert not {name.split(".")[0] for name in imported(module)} & (notebooks | commands)
+
+
+def test_importing_the_package_runs_nothing():
+    """No stage depends on it, so it must hold nothing."""
+    (docstring,) = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(docstring.value, ast.Constant)
+
+
+# Lock files
+
+
+def test_dvc_lock_is_of_this_code_these_params_and_these_metrics():
+    """By DVC's own word, for all that git holds; what the cache holds may be absent."""
+    done = run("dvc", "status", "--json")
+    assert done.returncode == 0, done.stderr
+    stale = []
+    for stage, changes in json.loads(done.stdout).items():
+        for change in changes:
+            if isinstance(change, str):
+                stale.append(f"{stage}: {change}")
+                continue
+            (details,) = change.values()
+            stale += [
+                f"{stage}: {path} {what}" for path, what in details.items() if is_tracked(path)
+            ]
+    assert stale == [], "run `dvc repro` and commit what it changes"
+
+
+def broken_links(locked):
+    """Stages of a lock that ran on something else than what the stage before them had made."""
+    made = {out["path"]: out["md5"] for stage in locked.values() for out in stage["outs"]}
+    return [
+        f"{name}: {dep['path']}"
+        for name, stage in locked.items()
+        for dep in stage["deps"]
+        if made.get(dep["path"], dep["md5"]) != dep["md5"]
+    ]
+
+
+def test_stages_ran_on_what_the_others_made():
+    locked = read_yaml(ROOT / "dvc.lock")["stages"]
+    assert set(locked) == set(STAGES)
+    assert broken_links(locked) == []
+
+
+def md5(path):
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    if not (ELSEWHERE / "dvc.lock").exists():
+        pytest.skip("no run on TMDB 5000 is committed (make tmdb5000)")
+    return read_yaml(ELSEWHERE / "dvc.lock")["stages"]
+
+
+def test_tmdb5000_was_measured_with_this_code_and_these_params(elsewhere):
+    assert set(elsewhere) == set(STAGES)
+    for stage, locked in elsewhere.items():
+        code = {dep["path"]: dep["md5"] for dep in locked["deps"] if dep["path"].endswith(".py")}
+        assert code == {path: md5(ROOT / path) for path in deps(stage) if path.endswith(".py")}
+        assert locked["cmd"] == STAGES[stage]["cmd"]
+        for name, value in locked["params"]["params.yaml"].items():
+            expected = PARAMS
+            for key in name.split("."):
+                expected = expected[key]
+            assert value == ("tmdb5000" if name == "data.source" else expected), f"{stage}.{name}"
+
+
+def test_tmdb5000_metrics_are_of_that_run(elsewhere):
+    assert broken_links(elsewhere) == []
+    for stage, locked in elsewhere.items():
+        sums = {out["path"]: out["md5"] for out in locked["outs"]}
+        assert md5(ELSEWHERE / "metrics" / f"{stage}.json") == sums[f"reports/metrics/{stage}.json"]
+
+
+def test_pipfile_lock_belongs_to_the_pipfile():
+    pipenv = ROOT / ".pipenv" / "bin" / "pipenv"
+    if not pipenv.exists():
+        pytest.skip("Pipenv is not in .pipenv (make setup)")
+    done = run(str(pipenv), "verify", PIPENV_IGNORE_VIRTUALENVS="1", PIPENV_VERBOSITY="-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_pipfile_and_lock_name_no_index():
+    lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
+    assert lock["_meta"]["sources"] == []
+    for name in ("Pipfile", "Pipfile.lock"):
+        assert not re.search(r"https?://", (ROOT / name).read_text(encoding="utf-8")), name
+
+
+def test_every_package_is_locked_with_hashes():
+    lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
+    for section in ("default", "develop"):
+        for name, package in lock[section].items():
+            if name == "boxoffice":
+                assert package == {"editable": True, "path": "."}
+                continue
+            assert package["version"].startswith("=="), name
+            assert package["hashes"], name
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in package["hashes"])
+
+
+# Metrics
+
+
+METRICS = sorted([*paths.METRICS.glob("*.json"), *ELSEWHERE.glob("metrics/*.json")])
+REGRESS = [path for path in METRICS if path.name == "regress.json"]
+CLASSIFY = [path for path in METRICS if path.name == "classify.json"]
+REVENUE_SCORES = {"r2", "rmse", "mae", "usd_r2", "usd_mae"}
+SUCCESS_SCORES = {"roc_auc", "f1", "brier", "accuracy", "recall_0", "recall_1"}
+BASELINES = {"baseline", "log_budget"}
+
+
+def source_of(path):
+    """open_films or tmdb5000: the run that a metrics file is of."""
+    return "tmdb5000" if ELSEWHERE in path.parents else "default"
+
+
+def strict(path):
+    """Read JSON, every number exact, and refuse what JSON doesn't know (NaN)."""
+
+    def refuse(word):
+        raise AssertionError(f"{path.name}: {word} is not JSON")
+
+    return json.loads(path.read_text(), parse_float=Decimal, parse_constant=refuse)
+
+
+def leaves(value, name=""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{name}.{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from leaves(item, f"{name}[{place}]")
+    else:
+        yield name, value
+
+
+@pytest.mark.parametrize("path", METRICS, ids=lambda path: f"{source_of(path)}-{path.stem}")
+def test_metrics_are_strict_json_with_six_digits(path):
+    content = strict(path)
+    numbers = {name: value for name, value in leaves(content) if isinstance(value, Decimal)}
+    assert numbers
+    for name, value in numbers.items():
+        assert len(value.normalize().as_tuple().digits) <= 6, f"{path.name}: {name} is {value}"
+    keys = re.findall(r'"([^"]+)":', path.read_text())
+    assert all(re.fullmatch(r"[a-z0-9_]+", key) for key in keys)
+
+
+def test_every_stage_has_metrics():
+    assert {path.stem for path in paths.METRICS.glob("*.json")} == set(STAGES)
+
+
+@pytest.mark.parametrize("path", REGRESS, ids=source_of)
+def test_regress_holds_what_it_is_asked_for(path):
+    metrics = json.loads(path.read_text())
+    models = {*regression.revenue_models(seed=0), "ensemble", "selected"}
+    assert {"linear", "random_forest", "gradient_boosting", "xgboost"} < models
+    assert set(metrics) == {
+        "source", "rows", "log_budget_corr", "lacking", "selected", *SPLITS, "cv", "interval",
+    }  # fmt: skip
+    for split in SPLITS:
+        assert set(metrics[split]) == set(FEATURE_SETS)
+        for by_model in metrics[split].values():
+            assert set(by_model) == models | BASELINES
+            assert all(set(scores) == REVENUE_SCORES for scores in by_model.values())
+    assert set(metrics["cv"]) == set(metrics["interval"]) == set(FEATURE_SETS)
+    for feature_set, by_model in metrics["cv"].items():
+        assert set(by_model) == models
+        assert all(set(scores) == {"r2", "rmse"} for scores in by_model.values())
+        assert {"nominal", "coverage", "width"} <= set(metrics["interval"][feature_set])
+
+
+@pytest.mark.parametrize("path", CLASSIFY, ids=source_of)
+def test_classify_holds_what_it_is_asked_for(path):
+    metrics = json.loads(path.read_text())
+    models = {*success_models(seed=0), "ensemble", "selected"}
+    assert {"logistic_regression", "decision_tree", "xgboost"} < models
+    for split in SPLITS:
+        assert set(metrics["success"][split]) == set(FEATURE_SETS)
+        for by_model in metrics["success"][split].values():
+            assert set(by_model) == models | BASELINES
+            assert all(set(scores) == SUCCESS_SCORES for scores in by_model.values())
+    asked = {
+        "original": {"logistic_regression", "random_forest"},
+        "synthetic": {"random_forest", "xgboost"},
+        "tmdb": {"random_forest", "xgboost", "voting", "stacking"},
+    }
+    assert set(metrics["hit"]) == {*asked, "external"}
+    for data, asked_models in asked.items():
+        assert asked_models | {"baseline", "selected"} <= set(metrics["hit"][data])
+        assert all(set(scores) >= SUCCESS_SCORES for scores in metrics["hit"][data].values())
+    assert set(metrics["hit"]["external"]) >= SUCCESS_SCORES
+
+
+@pytest.mark.parametrize("path", REGRESS + CLASSIFY, ids=lambda p: f"{source_of(p)}-{p.stem}")
+def test_selected_is_the_model_that_it_names(path):
+    metrics = json.loads(path.read_text())
+    figures = metrics.get("success", metrics)
+    for split in SPLITS:
+        for feature_set, by_model in figures[split].items():
+            assert by_model["selected"] == by_model[metrics["selected"][feature_set]]
+
+
+def test_stages_agree_on_the_films():
+    preprocess, regress, classify = (
+        json.loads((paths.METRICS / f"{stage}.json").read_text())
+        for stage in ("preprocess", "regress", "classify")
+    )
+    assert preprocess["source"] == regress["source"] == classify["source"] == "open_films"
+    assert preprocess["rows"]["usable"] == regress["rows"] == classify["rows"]
+    assert preprocess["log_budget_corr"] == regress["log_budget_corr"]
+    assert PARAMS["data"]["source"] == "open_films"
+
+
+@pytest.mark.parametrize("plot", names(DVC["plots"]))
+def test_dvc_plots_name_columns_that_there_are(plot):
+    (settings,) = (entry[plot] for entry in DVC["plots"] if plot in entry)
+    for path, column in settings["y"].items():
+        assert {settings["x"], column} <= set(pd.read_csv(ROOT / path).columns)
+        assert any(path.startswith(f"{out}/") for stage in STAGES for out in outs(stage))
+
+
+# What a reader meets
+
+
+def test_no_committed_file_holds_a_path_of_somebodys_machine():
+    homes = re.compile(rb"(?<![\w.~-])/(home|root|Users)/[\w.-]|[A-Z]:\\Users")
+    places = [os.fsencode(path) for path in (ROOT, Path.home()) if len(path.parts) > 2]
+    found = []
+    for name in git_files("--cached", "--others", "--exclude-standard"):
+        content = (ROOT / name).read_bytes()
+        if name.endswith(".png"):  # compressed: chance may spell anything
+            continue
+        if homes.search(content) or any(place in content for place in places):
+            found.append(name)
+    assert found == []
+
+
+def test_the_readme_tells_the_committed_figures():
+    done = run(sys.executable, "scripts/readme.py", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,275 @@
+"""The whole pipeline in a fresh clone: a sample of films, small params, real DVC and kernels."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import psutil
+import pytest
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from ruamel.yaml import YAML
+
+from boxoffice import paths
+from boxoffice.features import FEATURE_SETS
+from boxoffice.splits import SPLITS
+from run_notebook import notebook_defaults, read_params, stage_params
+
+SMALL = Path(__file__).with_name("small.yaml")
+EVERY = 8  # one film in so many
+STAGES = ["preprocess", "synthesize", "segment", "regress", "classify"]
+RAW = "data/raw/open_films"
+
+
+class Clone:
+    """A git checkout with DVC in it."""
+
+    def __init__(self, root):
+        self.root = root
+        self.environment = {key: os.environ[key] for key in os.environ.keys() - {"PYTHONPATH"}} | {
+            # `dvc` and `python` are those of the Python that runs the tests.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            **{f"GIT_{who}_NAME": "test" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "test@example.org" for who in ("AUTHOR", "COMMITTER")},
+        }
+
+    def run(self, *command, **settings):
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def said(self, *command):
+        """What a command prints; it must succeed."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def commit(self):
+        self.said("git", "add", "--all")
+        self.said("git", "commit", "--quiet", "--message", "state", "--allow-empty")
+
+    def metrics(self, stage):
+        return json.loads((self.root / "reports" / "metrics" / f"{stage}.json").read_text())
+
+    def read(self, name):
+        return (self.root / name).read_bytes()
+
+    def outs(self):
+        lock = YAML(typ="safe").load((self.root / "dvc.lock").read_text())
+        return [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+
+
+def sample(folder):
+    """Keep one film in `EVERY`, with its credits; return how many."""
+    movies, credits = (
+        pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+        for name in ("movies.csv", "credits.csv")
+    )
+    movies = movies.iloc[::EVERY]
+    movies.to_csv(folder / "movies.csv", index=False)
+    credits[credits["movie_id"].isin(movies["id"])].to_csv(folder / "credits.csv", index=False)
+    return len(movies)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """What git holds or would hold, with fewer films and small params; nothing is built."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    root = tmp_path_factory.mktemp("clone").resolve()
+    for name in filter(None, listed.stdout.split("\0")):
+        if (paths.ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(paths.ROOT / name, root / name)
+    clone = Clone(root)
+    clone.films = sample(root / RAW)
+    shutil.copyfile(SMALL, root / "params.yaml")
+    clone.said("git", "init", "--quiet")
+    clone.commit()
+    return clone
+
+
+def running(processes):
+    """Those that still run; a dead child that nobody has waited for is none."""
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_until(condition, seconds):
+    for _ in range(seconds * 10):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def interrupted(clone):
+    """`dvc repro`, killed in the middle of a stage, with a part of its outputs written."""
+    half = clone.root / "reports" / "tables" / "segment" / "original.csv"
+    process = subprocess.Popen(
+        ["dvc", "repro", "segment"],
+        cwd=clone.root,
+        env=clone.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert wait_until(half.exists, seconds=120), "the stage did not come that far"
+        children = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert any("ipykernel" in " ".join(child.cmdline()) for child in running(children))
+    clone.kernel_ended = wait_until(lambda: not running(children), seconds=30)
+    clone.left_half_done = half.exists() and not (clone.root / "models" / "segments.json").exists()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def built(interrupted):
+    """The same, finished by the next `dvc repro`, and committed."""
+    interrupted.printed = interrupted.said("dvc", "repro")
+    interrupted.changed = interrupted.said("git", "status", "--porcelain", "-uall").splitlines()
+    interrupted.commit()
+    return interrupted
+
+
+def test_a_killed_run_leaves_no_kernel_behind(interrupted):
+    assert interrupted.left_half_done
+    assert interrupted.kernel_ended
+
+
+def test_the_next_run_finishes_what_was_interrupted(built):
+    assert "Stage 'synthesize' didn't change, skipping" in built.printed
+    for stage in STAGES:
+        assert (f"Running stage '{stage}'" in built.printed) == (stage != "synthesize")
+    for name in built.outs():
+        assert (built.root / name).exists(), name
+
+
+def test_a_second_run_has_nothing_to_do(built):
+    said = built.said("dvc", "repro")
+    assert "Data and pipelines are up to date" in said
+    assert "Running stage" not in said
+    assert json.loads(built.said("dvc", "status", "--json")) == {}
+
+
+def test_a_run_changes_what_git_holds_only_where_results_are(built):
+    changed = {line[3:] for line in built.changed}
+    assert "dvc.lock" in changed
+    results = ("dvc.lock", "reports/metrics/", "reports/plots/")
+    assert [name for name in changed if not name.startswith(results)] == []
+
+
+def test_no_metric_differs_from_what_is_committed(built):
+    assert json.loads(built.said("dvc", "metrics", "diff", "--json")) == {}
+
+
+def test_every_film_is_accounted_for(built):
+    rows = built.metrics("preprocess")["rows"]
+    assert rows["movies"] == built.films
+    movies = pd.read_csv(built.root / RAW / "movies.csv")
+    known = int(((movies["budget"] > 0) & (movies["revenue"] > 0)).sum())
+    assert known - rows["rejected"] <= rows["usable"] <= min(known, rows["kept"])
+    assert built.metrics("regress")["rows"] == built.metrics("classify")["rows"] == rows["usable"]
+    assert len(pd.read_parquet(built.root / "data/processed/films.parquet")) == rows["kept"]
+    assert len(pd.read_csv(built.root / "data/synthetic/movies.csv")) == 300  # small.yaml
+
+
+def test_metrics_are_sane(built):
+    regress, classify = built.metrics("regress"), built.metrics("classify")
+    for split in SPLITS:
+        for feature_set in FEATURE_SETS:
+            revenue = regress[split][feature_set]
+            assert revenue["baseline"]["r2"] <= 0 < revenue["selected"]["r2"] < 1
+            assert all(math.isfinite(scores["usd_mae"]) for scores in revenue.values())
+            success = classify["success"][split][feature_set]
+            assert success["baseline"]["recall_0"] == 0
+            assert success["baseline"]["recall_1"] == 1
+            assert success["baseline"]["roc_auc"] == 0.5
+            assert all(0 <= score <= 1 for model in success.values() for score in model.values())
+    assert set(regress["interval"]) == set(FEATURE_SETS)
+    assert all(interval["nominal"] == 0.8 for interval in regress["interval"].values())
+    assert built.metrics("segment")["original"]["k"] == 2
+
+
+def test_a_page_for_people_is_beside_every_executed_notebook(built):
+    for stage in STAGES:
+        executed = nbformat.reads(built.read(f"reports/notebooks/{stage}.ipynb"), as_version=4)
+        assert not any(
+            output.output_type == "error"
+            for cell in executed.cells
+            for output in cell.get("outputs", [])
+        )
+        assert (built.root / "reports" / "notebooks" / f"{stage}.html").exists()
+    assert not list((built.root / "reports").rglob("*.failed.ipynb"))
+    assert not list(built.root.rglob("*.part*"))
+
+
+def test_notebooks_run_in_jupyter_and_give_the_same_results(built):
+    """With nbval, as Jupyter runs them; DVC then finds every output as its own runs left it."""
+    for stage in STAGES:
+        path = built.root / "notebooks" / f"{stage}.ipynb"
+        notebook = load_notebook_node(str(path))
+        values = stage_params(stage, read_params(SMALL), notebook_defaults(notebook))
+        nbformat.write(parameterize_notebook(notebook, values), path)
+    written = built.root / "reports" / "metrics" / "classify.json"
+    before = written.stat().st_mtime_ns
+    try:
+        done = built.run(
+            *(sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider"),
+            *(f"notebooks/{stage}.ipynb" for stage in STAGES),
+            PYTHONPATH=str(built.root / "scripts"),
+            OMP_NUM_THREADS="1",  # as `make lab` has it: K-Means sums in one order
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        built.said("git", "checkout", "--quiet", "notebooks")
+    assert written.stat().st_mtime_ns > before  # it was this clone that they wrote to
+    assert json.loads(built.said("dvc", "status", "--json")) == {}
+
+
+def test_a_faulty_source_is_named_and_nothing_is_lost(built):
+    kept = {name: built.read(name) for name in ("dvc.lock", "reports/metrics/regress.json")}
+    films = built.read("data/processed/films.parquet")
+    source = built.root / RAW / "movies.csv"
+    whole = source.read_bytes()
+    movies = pd.read_csv(source, dtype=str, keep_default_na=False)
+    movies.drop(columns="revenue").to_csv(source, index=False)
+
+    done = built.run("dvc", "repro")
+    assert done.returncode != 0
+    assert "preprocess: cell" in done.stderr
+    assert "movies.csv lacks the column revenue" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {name: built.read(name) for name in kept} == kept
+    assert not list(built.root.rglob("*.part*"))
+
+    # DVC clears a stage's outputs before it runs; with the source mended they come from its cache.
+    source.write_bytes(whole)
+    said = built.said("dvc", "repro")
+    assert "Stage 'preprocess' is cached - skipping run, checking out outputs" in said
+    assert "Running stage" not in said
+    assert built.read("data/processed/films.parquet") == films
+    assert built.said("git", "status", "--porcelain") == ""
