@@ -42,12 +42,13 @@ def revenue_rows(source: str, run: dict) -> list[dict]:
     for feature_set, label in SETS.items():
         temporal = regress["temporal"][feature_set]
         interval = regress["interval"][feature_set]
+        cv = regress["cv"][feature_set]["selected"]
         rows.append(
             {
                 "films": source,
                 "features": label,
                 "selected": regress["selected"][feature_set].replace("_", " "),
-                "R² cv": f"{regress['cv'][feature_set]['selected']['r2']:.3f}",
+                "R² cv": f"{cv['r2']:.3f} ± {cv['r2_std']:.3f}",
                 "R² random": f"{regress['random'][feature_set]['selected']['r2']:.3f}",
                 "R² temporal": f"**{temporal['selected']['r2']:.3f}**",
                 "budget alone": f"{temporal['log_budget']['r2']:.3f}",
@@ -64,11 +65,13 @@ def success_rows(source: str, run: dict) -> list[dict]:
     for feature_set, label in SETS.items():
         scores = run["classify"]["success"]["temporal"][feature_set]
         selected = scores["selected"]
+        cv = run["classify"]["success"]["cv"][feature_set]["selected"]
         rows.append(
             {
                 "films": source,
                 "features": label,
                 "selected": run["classify"]["selected"][feature_set].replace("_", " "),
+                "ROC AUC cv": f"{cv['roc_auc']:.3f} ± {cv['roc_auc_std']:.3f}",
                 "ROC AUC": f"**{selected['roc_auc']:.3f}**",
                 "Brier": f"{selected['brier']:.3f}",
                 "F1": f"{selected['f1']:.3f}",

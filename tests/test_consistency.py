@@ -377,7 +377,7 @@ def test_regress_holds_what_it_is_asked_for(path):
     assert set(metrics["cv"]) == set(metrics["interval"]) == set(FEATURE_SETS)
     for feature_set, by_model in metrics["cv"].items():
         assert set(by_model) == models
-        assert all(set(scores) == {"r2", "rmse"} for scores in by_model.values())
+        assert all(set(scores) == {"r2", "r2_std", "rmse"} for scores in by_model.values())
         assert {"nominal", "coverage", "width"} <= set(metrics["interval"][feature_set])
 
 
@@ -391,6 +391,9 @@ def test_classify_holds_what_it_is_asked_for(path):
         for by_model in metrics["success"][split].values():
             assert set(by_model) == models | BASELINES
             assert all(set(scores) == SUCCESS_SCORES for scores in by_model.values())
+    for by_model in metrics["success"]["cv"].values():
+        assert set(by_model) == models
+        assert all(set(scores) == {"roc_auc", "roc_auc_std"} for scores in by_model.values())
     asked = {
         "original": {"logistic_regression", "random_forest"},
         "synthetic": {"random_forest", "xgboost"},

@@ -68,8 +68,8 @@ class Folds:
         search.fit(self.X, np.asarray(target)[self.rows])
         return clone(model).set_params(**search.best_params_)
 
-    def score(self, model: BaseEstimator, target, scoring: dict[str, str]) -> dict[str, float]:
-        """Mean of each score over the folds."""
+    def score(self, model: BaseEstimator, target, scoring: dict[str, str]) -> dict[str, np.ndarray]:
+        """Each score in every fold, shape (n_splits,)."""
         scores = cross_validate(
             model,
             self.X,
@@ -79,7 +79,7 @@ class Folds:
             n_jobs=-1,
             error_score="raise",
         )
-        return {name: scores[f"test_{name}"].mean() for name in scoring}
+        return {name: scores[f"test_{name}"] for name in scoring}
 
     def predict(self, model: BaseEstimator, target) -> np.ndarray:
         """Out-of-fold predictions, shape (n_films,): each by a model that did not see the film."""
