@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -175,6 +176,31 @@ def test_the_same_model_gives_the_same_bytes(fitted, models_folder):
         contents.append([path.read_bytes() for path in sorted(models_folder.iterdir())])
     assert contents[0] == contents[1]
     assert len(contents[0]) == 2
+
+
+CONVERTED_ELSEWHERE = """
+import hashlib
+from boxoffice import export, hits, paths
+from boxoffice.engagement import read_engagement
+films = hits.xy(read_engagement(paths.RAW / "assignment" / "movies.csv"))
+model = hits.synthetic_models(k=2, seed=0)["random_forest"].fit(*films)
+print(hashlib.sha256(export.convert(model, 4, "hit").SerializeToString()).hexdigest())
+"""
+
+
+def test_every_process_writes_the_same_bytes():
+    # Python orders sets by a hash that differs between processes; 0 and 1 order these two ways.
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", CONVERTED_ELSEWHERE],
+            env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in (0, 1)
+    }
+    assert len(said) == 1
 
 
 def test_the_card_tells_a_changed_file(fitted, models_folder):

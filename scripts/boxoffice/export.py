@@ -51,7 +51,10 @@ def convert(estimator: BaseEstimator, n_features: int, name: str) -> ModelProto:
         options=options,
         name=name,
     )
-    model.graph.name = name
+    # skl2onnx lists the operator sets in the order of a Python set, which changes between runs.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return model
 
 
