@@ -28,6 +28,7 @@ setup: .venv/.installed ## Create .venv and install the locked dependencies
 .PHONY: repro
 repro: setup ## Rebuild every result that is out of date
 	dvc repro
+	python scripts/render_pages.py
 
 .PHONY: test
 test: setup ## Run the tests

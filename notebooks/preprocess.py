@@ -35,7 +35,14 @@ from IPython.display import Markdown
 
 from boxoffice import engagement, paths
 from boxoffice.credits import ROLES, credit_roles, people_names
-from boxoffice.features import CLASSIC_GENRES, GENRES, column_name, fact_columns, film_facts
+from boxoffice.features import (
+    CLASSIC_GENRES,
+    GENRES,
+    column_name,
+    fact_columns,
+    film_facts,
+    without_absent,
+)
 from boxoffice.films import NUMBERS, SUCCESS_MULTIPLE, clean, read_source
 from boxoffice.reports import replacing, save_plot, save_table, write_metrics
 from boxoffice.splits import SPLITS, add_splits
@@ -65,7 +72,7 @@ rejected
 films = clean(movies)
 films = films.merge(credit_roles(movies, credits), on="id", validate="one_to_one")
 films = films.join(film_facts(films))
-films = add_splits(films, test_size, seed)
+films = add_splits(without_absent(films), test_size, seed)
 usable = films[films["usable"]]
 
 with replacing(paths.PROCESSED / "films.parquet") as path:
@@ -84,7 +91,14 @@ missing["share"] = missing["missing"] / len(films)
 missing.style.format({"share": "{:.1%}"})
 
 # %%
-known_roles = films[list(ROLES)].map(len).gt(0).mean().rename("share of films").to_frame()
+known_roles = (
+    films[[role for role in ROLES if role in films]]
+    .map(len)
+    .gt(0)
+    .mean()
+    .rename("share of films")
+    .to_frame()
+)
 known_roles.style.format("{:.1%}")
 
 # %% [markdown]
@@ -150,6 +164,7 @@ by_genre = pd.DataFrame(
             "success": rows["success"].mean(),
         }
         for genre in GENRES
+        if f"genre_{column_name(genre)}" in usable
     }
 ).T
 by_genre = by_genre[by_genre["films"] >= 20].sort_values("median revenue")

@@ -60,8 +60,8 @@ pd.DataFrame(
 #
 # Each feature is scaled to 0-1 by the range of the films at hand. Then
 #
-# $$\text{engagement} = \tfrac12(\text{avg\_watch\_time} + \text{completion\_rate}),\qquad
-# \text{popularity} = 0.7\,\text{ratings\_count} + 0.3\,\text{avg\_rating}.$$
+# - engagement = (`avg_watch_time` + `completion_rate`) / 2
+# - popularity = 0.7 `ratings_count` + 0.3 `avg_rating`
 #
 # Both scores are scaled to 0-1 and then to mean 0 and deviation 1, so that neither outweighs the
 # other, and K-Means groups the films. A segment is named by where its centroid lies against the

@@ -35,7 +35,7 @@ from IPython.display import Markdown
 from boxoffice import copula, fidelity
 from boxoffice.engagement import FEATURES, TARGET, read_engagement
 from boxoffice.paths import RAW, SYNTHETIC
-from boxoffice.reports import replacing, save_plot, save_plot_data, save_table, write_metrics
+from boxoffice.reports import replacing, save_plot, save_table, write_metrics
 
 LABELS = {
     "avg_watch_time": "average watch time (minutes)",
@@ -67,13 +67,12 @@ fidelity.hit_correlations(original).to_frame("correlation with hit").round(3)
 # For hits and for misses in turn:
 #
 # 1. **Dependence.** Ranks become normal scores; their covariance, shrunk as Ledoit and Wolf do
-#    since seven or eight rows cannot settle six correlations, gives a correlation matrix $R$. With
-#    `noise` $\nu$ we draw from $(1-\nu)R + \nu I$.
-# 2. **Marginals.** Each normal number becomes a probability $u = \Phi(z)$, and then a value through
-#    the quantiles of $F = (1-\omega)\,F_\text{class} + \omega\,F_\text{both}$, where $\omega$ is
-#    `overlap`. Quantiles are linear between the observed values and never beyond them.
+#    since seven or eight rows cannot settle six correlations, gives a correlation matrix *R*. We
+#    draw from (1 − `noise`) *R* + `noise` *I*, where *I* is the identity.
+# 2. **Marginals.** Each normal number becomes a probability, and then a value through the
+#    quantiles of (1 − `overlap`) × the class's distribution + `overlap` × that of both. Quantiles are linear between the observed values and never beyond them.
 #
-# With $\omega = 0$ the classes stay as far apart as in the fifteen; with $\omega = 1$ a feature
+# With `overlap` 0 the classes stay as far apart as in the fifteen; with 1 a feature
 # alone tells nothing. Mixing moves values between the classes and leaves the films as a whole as
 # they were. Values are rounded to as many decimals as the originals have.
 
@@ -211,7 +210,7 @@ axis.axvline(overlap, color="black", ls=":", label="chosen overlap")
 axis.set(xlabel="overlap", ylabel="correlation with hit")
 axis.legend(fontsize=8)
 save_plot("synthesize", "overlap", figure)
-save_plot_data(
+save_table(
     "synthesize",
     "overlap",
     sweep.melt("overlap", var_name="feature", value_name="hit_correlation"),

@@ -43,6 +43,8 @@ def revenue_rows(source: str, run: dict) -> list[dict]:
         temporal = regress["temporal"][feature_set]
         interval = regress["interval"][feature_set]
         cv = regress["cv"][feature_set]["selected"]
+        r2 = regress["r2_95"][feature_set]
+        quarters = interval["coverage_by_quartile"].values()
         rows.append(
             {
                 "films": source,
@@ -51,9 +53,11 @@ def revenue_rows(source: str, run: dict) -> list[dict]:
                 "R² cv": f"{cv['r2']:.3f} ± {cv['r2_std']:.3f}",
                 "R² random": f"{regress['random'][feature_set]['selected']['r2']:.3f}",
                 "R² temporal": f"**{temporal['selected']['r2']:.3f}**",
+                "95 %": f"{r2['lower']:.2f}-{r2['upper']:.2f}",
                 "budget alone": f"{temporal['log_budget']['r2']:.3f}",
                 "RMSE": f"{temporal['selected']['rmse']:.3f}",
                 "90 % interval holds": f"{interval['coverage']:.1%}",
+                "by quarter of forecast": " / ".join(f"{share:.0%}" for share in quarters),
             }
         )
     return rows
@@ -123,7 +127,8 @@ def figures() -> str:
     return "\n\n".join(
         [
             counted,
-            "**Revenue** (log; RMSE in natural log units; last four columns: temporal split)",
+            "**Revenue** (log; RMSE in natural log units; last six columns: temporal split, "
+            "R² with its 95 % bootstrap interval; quarters from the smallest forecasts up)",
             table([row for source, run in runs.items() for row in revenue_rows(source, run)]),
             "**Success**, revenue > 1.5 × budget, on the latest films (temporal split)",
             table([row for source, run in runs.items() for row in success_rows(source, run)]),
@@ -161,7 +166,9 @@ def main(
     """
     text = README.read_text(encoding="utf-8")
     fresh = rendered(text)
-    if check and fresh != text:
+    if fresh == text:
+        return
+    if check:
         sys.exit("README.md's figures are not those of the reports: run `make format`")
     with replacing(README) as temporary:
         temporary.write_text(fresh, encoding="utf-8")

@@ -6,6 +6,7 @@ page for people, timings included, to `<stage>.html` beside it.
 """
 
 import ast
+import hashlib
 import os
 import re
 import shutil
@@ -267,6 +268,27 @@ def to_html(notebook: NotebookNode, title: str) -> str:
     return html
 
 
+def page_mark(executed: Path) -> str:
+    """A comment that ties a page to the bytes of its executed notebook."""
+    return f"<!-- of {hashlib.sha256(executed.read_bytes()).hexdigest()} -->"
+
+
+def page_is_of(executed: Path) -> bool:
+    """Whether the page beside an executed notebook was made from it."""
+    page = executed.with_suffix(".html")
+    return page.exists() and page.read_text(encoding="utf-8").endswith(page_mark(executed))
+
+
+def write_page(executed: Path, notebook: NotebookNode | None = None) -> None:
+    """Write the page beside an executed notebook.
+
+    `notebook` is the full run, where it is at hand: what is tracked lacks its timings.
+    """
+    notebook = notebook or nbformat.read(executed, as_version=4)
+    with replacing(executed.with_suffix(".html")) as page:
+        page.write_text(to_html(notebook, executed.stem) + page_mark(executed), encoding="utf-8")
+
+
 def run(stage: str) -> None:
     """Execute `stage` and write its notebook and page under reports/notebooks.
 
@@ -277,10 +299,10 @@ def run(stage: str) -> None:
     """
     notebook, values = parameterized(stage)
     executed = execute(notebook, values, failed=paths.EXECUTED / f"{stage}.failed.ipynb")
-    with replacing(paths.EXECUTED / f"{stage}.html") as page:
-        page.write_text(to_html(executed, stage), encoding="utf-8")
-    with replacing(paths.EXECUTED / f"{stage}.ipynb") as result:
+    path = paths.EXECUTED / f"{stage}.ipynb"
+    with replacing(path) as result:
         nbformat.write(normalized(executed), result)
+    write_page(path, executed)
 
 
 def main(stage: Annotated[str, typer.Argument(help="A notebook of notebooks/, without .py")]):

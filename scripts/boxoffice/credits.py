@@ -1,7 +1,8 @@
 """Who makes a film: people, companies and franchise, as ids by role.
 
 Every role is a fact of the billing or the contract, known before release. Roles are capped, for
-TMDB's long lists grow with a film's fame: how many people are listed would tell its success.
+volunteers list more people for famous films; that limits what the length of a list tells of a
+film's success, and doesn't end it.
 """
 
 import json

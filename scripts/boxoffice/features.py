@@ -146,4 +146,21 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
 def input_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
     """Every column of `films` that a feature set's pipeline reads: facts, then dates and roles."""
     facts = fact_columns(feature_set, films)
-    return facts if feature_set == "classic" else [*facts, "release_date", *ROLES]
+    roles = [role for role in ROLES if role in films]
+    return facts if feature_set == "classic" else [*facts, "release_date", *roles]
+
+
+def without_absent(films: pd.DataFrame) -> pd.DataFrame:
+    """Drop what a source lacks: roles that no usable film names anybody in, genres that none has.
+
+    The six classic genres stay, for the classic set is the same everywhere.
+    """
+    usable = films[films["usable"]]
+    classic = [f"genre_{column_name(label)}" for label in CLASSIC_GENRES]
+    absent = [role for role in ROLES if not usable[role].map(len).any()]
+    absent += [
+        name
+        for name in usable
+        if name.startswith("genre_") and name not in classic and not usable[name].any()
+    ]
+    return films.drop(columns=absent)

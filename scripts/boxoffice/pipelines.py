@@ -15,7 +15,10 @@ from boxoffice.track_record import TrackRecord
 # TrackRecord needs revenue even where `y` is another target: routing slices it with the folds.
 set_config(enable_metadata_routing=True)
 
-TRACK_RECORD_INPUTS = ["release_date", "log_budget", *ROLES]
+
+def track_record_inputs(films: pd.DataFrame) -> list[str]:
+    """Columns of `films` that track records are made of: those of the roles the source has."""
+    return ["release_date", "log_budget", *(role for role in ROLES if role in films)]
 
 
 def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | str) -> Pipeline:
@@ -41,10 +44,11 @@ def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | 
     if feature_set == "classic":
         impute = SimpleImputer(strategy="constant", fill_value=0.0)
     else:
-        track_record = TrackRecord().set_fit_request(log_revenue=True)
+        inputs = track_record_inputs(films)
+        track_record = TrackRecord(tuple(inputs[2:])).set_fit_request(log_revenue=True)
         blocks += [
             ("market", MarketContext(), ["release_date", "log_budget"]),
-            ("track_record", track_record, TRACK_RECORD_INPUTS),
+            ("track_record", track_record, inputs),
         ]
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
     features = ColumnTransformer(blocks, verbose_feature_names_out=False)

@@ -1,13 +1,15 @@
 """Revenue models: what is tried, and with which hyperparameters."""
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
     RandomForestRegressor,
     VotingRegressor,
 )
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBRegressor
@@ -42,6 +44,18 @@ def revenue_models(seed: int) -> dict[str, BaseEstimator]:
             loss="huber", alpha=0.95, subsample=0.7, max_features="sqrt", random_state=seed
         ),
         "xgboost": XGBRegressor(**XGBOOST, random_state=seed),
+    }
+
+
+def baselines() -> dict[str, BaseEstimator]:
+    """What every model has to beat: the training median, and a straight line in log budget.
+
+    They take the features of any set; log budget comes first in all of them.
+    """
+    budget = ColumnTransformer([("log_budget", "passthrough", [0])])
+    return {
+        "baseline": DummyRegressor(strategy="median"),
+        "log_budget": make_pipeline(budget, LinearRegression()),
     }
 
 

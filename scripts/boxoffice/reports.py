@@ -74,8 +74,8 @@ def save_plot(stage: str, name: str, figure: Figure) -> None:
 
 
 def save_plot_data(stage: str, name: str, table: pd.DataFrame) -> None:
-    """Write `reports/plots/<stage>/<name>.csv`, the data that `dvc plots` draws."""
-    with replacing(paths.PLOTS / stage / f"{name}.csv") as temporary:
+    """Write `reports/curves/<stage>/<name>.csv`, the data that `dvc plots` draws."""
+    with replacing(paths.CURVES / stage / f"{name}.csv") as temporary:
         table.to_csv(
             temporary, index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
         )

@@ -1,6 +1,7 @@
 """Scores of predictions on held-out rows."""
 
 import numpy as np
+from scipy.stats import bootstrap
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -34,6 +35,27 @@ def revenue_scores(log_revenue, predicted) -> dict[str, float]:
         "usd_r2": r2_score(usd, predicted_usd),
         "usd_mae": mean_absolute_error(usd, predicted_usd),
     }
+
+
+def r2_interval(target, predicted, seed: int, confidence: float = 0.95) -> dict[str, float]:
+    """How far R2 depends on which films were held out: percentile bootstrap over films.
+
+    Returns
+    -------
+    dict
+        `lower`, `upper`.
+    """
+    found = bootstrap(
+        (np.asarray(target), np.asarray(predicted)),
+        r2_score,
+        paired=True,
+        vectorized=False,
+        n_resamples=1000,
+        confidence_level=confidence,
+        method="percentile",
+        rng=seed,
+    ).confidence_interval
+    return {"lower": found.low, "upper": found.high}
 
 
 def success_scores(success, probability, threshold: float = 0.5) -> dict[str, float]:
