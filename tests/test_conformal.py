@@ -76,4 +76,11 @@ def test_too_few_residuals(n):
 
 def test_interval_scores_count_the_ends_as_inside():
     scores = interval_scores([1, 2, 3, 9], [2, 2, 2, 2], lower=-1.0, upper=1.0)
-    assert scores == {"coverage": 0.75, "width": 2.0}
+    assert (scores["coverage"], scores["width"]) == (0.75, 2.0)
+
+
+def test_interval_scores_by_quarter_of_the_prediction():
+    predicted = [40, 10, 30, 20, 41, 11, 31, 21]
+    target = [40, 15, 30, 20, 41, 16, 31, 26]
+    scores = interval_scores(target, predicted, lower=-1.0, upper=1.0)
+    assert scores["coverage_by_quartile"] == {"q1": 0.0, "q2": 0.5, "q3": 1.0, "q4": 1.0}

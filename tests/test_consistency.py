@@ -84,7 +84,9 @@ def test_every_stage_is_a_pair_of_notebooks_and_one_command():
         assert settings["cmd"] == f"python scripts/run_notebook.py {stage}"
         assert settings["desc"]
         assert names(settings["metrics"]) == [f"reports/metrics/{stage}.json"]
-        assert names(settings["plots"]) == [f"reports/plots/{stage}"]
+        pictures, *curves = names(settings["plots"])
+        assert pictures == f"reports/plots/{stage}"
+        assert all(path.startswith(f"reports/curves/{stage}/") for path in curves)
         assert f"reports/notebooks/{stage}.ipynb" in outs(stage)
 
 
@@ -368,6 +370,7 @@ def test_regress_holds_what_it_is_asked_for(path):
     assert {"linear", "random_forest", "gradient_boosting", "xgboost"} < models
     assert set(metrics) == {
         "source", "rows", "log_budget_corr", "lacking", "selected", *SPLITS, "cv", "interval",
+        "r2_95",
     }  # fmt: skip
     for split in SPLITS:
         assert set(metrics[split]) == set(FEATURE_SETS)
@@ -376,7 +379,12 @@ def test_regress_holds_what_it_is_asked_for(path):
             assert all(set(scores) == REVENUE_SCORES for scores in by_model.values())
     assert set(metrics["cv"]) == set(metrics["interval"]) == set(FEATURE_SETS)
     for feature_set, by_model in metrics["cv"].items():
-        assert set(by_model) == models
+        assert set(by_model) == models | BASELINES
+        r2, between = (
+            metrics["temporal"][feature_set]["selected"]["r2"],
+            metrics["r2_95"][feature_set],
+        )
+        assert between["lower"] < r2 < between["upper"]
         assert all(set(scores) == {"r2", "r2_std", "rmse"} for scores in by_model.values())
         assert {"nominal", "coverage", "width"} <= set(metrics["interval"][feature_set])
 
@@ -426,12 +434,27 @@ def test_stages_agree_on_the_films():
     assert PARAMS["data"]["source"] == "open_films"
 
 
-@pytest.mark.parametrize("plot", names(DVC["plots"]))
-def test_dvc_plots_name_columns_that_there_are(plot):
-    (settings,) = (entry[plot] for entry in DVC["plots"] if plot in entry)
-    for path, column in settings["y"].items():
-        assert {settings["x"], column} <= set(pd.read_csv(ROOT / path).columns)
-        assert any(path.startswith(f"{out}/") for stage in STAGES for out in outs(stage))
+CURVES = {
+    path: settings
+    for stage in STAGES.values()
+    for plot in stage["plots"]
+    for path, settings in plot.items()
+    if path.endswith(".csv")
+}
+
+
+@pytest.mark.parametrize("path", CURVES)
+def test_dvc_plots_name_columns_that_there_are(path):
+    settings = CURVES[path]
+    assert settings["template"] in {"scatter", "confusion", "simple"}
+    assert {settings["x"], settings["y"]} <= set(pd.read_csv(ROOT / path).columns)
+
+
+def test_only_pictures_are_drawn_from_folders():
+    """DVC would draw a table in such a folder against its row numbers."""
+    drawn = {path.suffix for path in paths.PLOTS.rglob("*") if path.is_file()}
+    assert drawn == {".png"}
+    assert {str(path.relative_to(ROOT)) for path in paths.CURVES.rglob("*.csv")} == set(CURVES)
 
 
 # What a reader meets

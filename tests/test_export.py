@@ -18,7 +18,7 @@ from boxoffice.export import convert, export_model, run_model
 from boxoffice.features import film_facts, input_columns
 from boxoffice.films import clean, read_source
 from boxoffice.market import MarketContext
-from boxoffice.pipelines import TRACK_RECORD_INPUTS, fit_films
+from boxoffice.pipelines import fit_films, track_record_inputs
 from boxoffice.scores import revenue_scores, success_scores
 from boxoffice.splits import add_splits
 from boxoffice.track_record import TrackRecord
@@ -248,9 +248,13 @@ def test_history_gives_the_same_track_record(films, tmp_path):
     train, test = parts(films)
     pipeline = fit_films("pre_release", train, "passthrough")
     expected = features_of(pipeline, "pre_release", test)
-    train[["id", *TRACK_RECORD_INPUTS, "log_revenue"]].to_parquet(tmp_path / "h.parquet")
+    train[["id", *track_record_inputs(train), "log_revenue"]].to_parquet(tmp_path / "h.parquet")
     history = pd.read_parquet(tmp_path / "h.parquet")
-    track_record = TrackRecord().fit(history, history["log_revenue"]).transform(test)
+    track_record = (
+        TrackRecord(pipeline[0].named_transformers_["track_record"].roles)
+        .fit(history, history["log_revenue"])
+        .transform(test)
+    )
     market = MarketContext().fit(history).transform(test)
     assert (track_record["director_count"] > 0).any()
     for made in (track_record, market):
@@ -344,3 +348,10 @@ def test_the_exported_segments_are_those_of_the_report(exported):
     reported = json.loads((paths.METRICS / "segment.json").read_text())["synthetic"]["segments"]
     counts = {name: reported[name.lower().replace(" ", "_")]["count"] for name in names}
     assert found == counts
+
+
+def test_no_feature_of_a_film_model_is_constant(exported):
+    """A source's absent roles and genres are left out, so nobody has to state them."""
+    for name in ("revenue_pre_release", "success_pre_release"):
+        features = exported[name]["features"]
+        assert [f["name"] for f in features if not f["minimum"] < f["maximum"]] == []

@@ -16,6 +16,7 @@ from boxoffice.features import (
     film_facts,
     genre_flags,
     input_columns,
+    without_absent,
 )
 from boxoffice.films import clean, read_source
 from boxoffice.paths import RAW
@@ -134,7 +135,25 @@ def test_inputs_of_the_sets(complete):
     assert input_columns("classic", complete) == fact_columns("classic", complete)
     for feature_set in ("pre_release", "full"):
         facts = fact_columns(feature_set, complete)
-        assert input_columns(feature_set, complete) == [*facts, "release_date", *ROLES]
+        assert input_columns(feature_set, complete) == [*facts, "release_date"]
+        crewed = complete.assign(**dict.fromkeys(reversed(ROLES), 0))
+        assert input_columns(feature_set, crewed) == [*facts, "release_date", *ROLES]
+
+
+def test_what_no_usable_film_has_is_left_out(films):
+    people = pd.Series([[7]] * len(films), index=films.index)
+    nobody = people.map(lambda _: [])
+    table = films.join(film_facts(films)).assign(
+        **dict.fromkeys(ROLES, people) | {"casting": nobody}
+    )
+    table = table.assign(genre_western=0.0, genre_comedy=0.0)
+    assert set(table) - set(without_absent(table)) >= {"casting", "genre_western"}
+    assert "genre_comedy" in without_absent(table)  # one of the classic six
+    assert {"director", "genre_drama"} < set(without_absent(table))
+    # Nobody learns from an unusable film, so what it alone has is absent too.
+    table["usable"] = table.index != 0
+    table["casting"] = nobody.where(table["usable"], people)
+    assert "casting" not in without_absent(table)
 
 
 def test_unknown_feature_set(films):

@@ -15,7 +15,7 @@ from boxoffice.reports import replacing, rounded, write_json
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    for name in ("METRICS", "TABLES", "PLOTS"):
+    for name in ("METRICS", "TABLES", "PLOTS", "CURVES"):
         monkeypatch.setattr(paths, name, tmp_path / name.lower())
     return tmp_path
 
@@ -105,7 +105,7 @@ def test_metrics_tables_and_plots_have_their_places(root):
     reports.save_plot_data("regress", "fit", pd.DataFrame({"x": [1.0], "y": [1e-9 / 3]}))
     assert json.loads((root / "metrics/regress.json").read_text()) == {"r2": 0.666667}
     assert (root / "tables/regress/models.csv").read_bytes() == b"r2,name\n0.666667,linear\n"
-    assert (root / "plots/regress/fit.csv").read_bytes() == b"x,y\n1,3.33333e-10\n"
+    assert (root / "curves/regress/fit.csv").read_bytes() == b"x,y\n1,3.33333e-10\n"
 
 
 def test_a_plot_has_the_same_bytes_twice(root):

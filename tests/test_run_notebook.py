@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+import render_pages
 import run_notebook
 from boxoffice import paths
 from run_notebook import (
@@ -417,3 +418,25 @@ def test_read_notebook_is_the_source(root, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", root / "notebooks")
     assert jupytext.writes(read_notebook("small"), fmt="py:percent").endswith(NOTEBOOK)
     assert read_notebook("small").metadata["kernelspec"]["name"] == run_notebook.KERNEL
+
+
+def test_pages_follow_their_notebooks(tmp_path, monkeypatch):
+    """A stage that DVC restores from its cache brings a notebook and no page."""
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(paths, "EXECUTED", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    (tmp_path / "small.py").touch()
+    executed, page = tmp_path / "small.ipynb", tmp_path / "small.html"
+    for text in ("first", "second"):
+        nbformat.write(new_notebook(cells=[new_code_cell(f"print('{text}')")]), executed)
+        (tmp_path / "small.failed.ipynb").touch()
+        render_pages.main()
+        assert text in page.read_text()
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "small.html",
+            "small.ipynb",
+            "small.py",
+        ]
+    written = page.stat().st_mtime_ns
+    render_pages.main()
+    assert page.stat().st_mtime_ns == written  # what is in step is left alone

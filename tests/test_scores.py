@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from boxoffice.scores import revenue_scores, success_scores
+from boxoffice.scores import r2_interval, revenue_scores, success_scores
 
 
 def test_revenue_scores():
@@ -25,6 +25,16 @@ def test_a_right_forecast():
     scores = revenue_scores(log_revenue, log_revenue)
     assert (scores["r2"], scores["usd_r2"]) == (1, 1)
     assert (scores["rmse"], scores["mae"], scores["usd_mae"]) == (0, 0, 0)
+
+
+def test_r2_interval_holds_r2_and_narrows_with_more_films():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=400)
+    predicted = target + rng.normal(size=400)
+    few, many = (r2_interval(target[:n], predicted[:n], seed=0) for n in (50, 400))
+    assert many["lower"] < revenue_scores(target, predicted)["r2"] < many["upper"]
+    assert many["upper"] - many["lower"] < few["upper"] - few["lower"]
+    assert many == r2_interval(target, predicted, seed=0)
 
 
 def test_success_scores():
