@@ -319,7 +319,9 @@ def test_the_exported_revenue_model_has_the_figures_of_its_card(exported, latest
     answer = run_model(paths.MODELS / f"{name}.onnx", features_like(card, train, test))
     scores = revenue_scores(test["log_revenue"].to_numpy(), answer["variable"][:, 0])
     assert scores == pytest.approx(card["metrics"]["temporal"], rel=1e-3)
-    assert set(card["interval"]) == {"nominal", "coverage", "width", "lower", "upper"}
+    assert set(card["interval"]) == {
+        *("nominal", "lower", "upper", "width", "coverage", "coverage_by_quartile"),
+    }
 
 
 @pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
