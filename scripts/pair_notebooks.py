@@ -23,7 +23,16 @@ def paired(source: Path) -> NotebookNode:
 
 
 def content(notebook: NotebookNode) -> list[tuple]:
-    return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
+    """What a pair shares: cells and tags, and no trace of a run (Jupyter saves some)."""
+    return [
+        (
+            cell.cell_type,
+            cell.source,
+            cell.metadata.get("tags", []),
+            bool(cell.get("outputs") or cell.get("execution_count")),
+        )
+        for cell in notebook.cells
+    ]
 
 
 def differing() -> list[str]:

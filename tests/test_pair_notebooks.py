@@ -118,12 +118,17 @@ def test_a_change_of_the_pair_is_out_of_step_and_the_source_wins(paired):
     assert (paired / "ask.py").read_text() == SOURCE
 
 
-def test_outputs_of_a_notebook_run_in_jupyter_are_no_difference(paired):
+def test_a_run_saved_by_jupyter_is_swept_out(paired):
+    clean = contents(paired)
     notebook = jupytext.read(paired / "ask.ipynb")
-    notebook.cells[2].execution_count = 3
     notebook.metadata["language_info"] = {"name": "python"}
     jupytext.write(notebook, paired / "ask.ipynb")
-    assert pair_notebooks.differing() == []
+    assert pair_notebooks.differing() == []  # what Jupyter notes of itself is no difference
+    notebook.cells[2].execution_count = 3
+    jupytext.write(notebook, paired / "ask.ipynb")
+    assert pair_notebooks.differing() == ["ask"]
+    pair_notebooks.main(check=False)
+    assert contents(paired) == clean
 
 
 @pytest.mark.parametrize("newer", [".py", ".ipynb"])
