@@ -178,7 +178,7 @@ def test_a_second_run_has_nothing_to_do(built):
 def test_a_run_changes_what_git_holds_only_where_results_are(built):
     changed = {line[3:] for line in built.changed}
     assert "dvc.lock" in changed
-    results = ("dvc.lock", "reports/metrics/", "reports/plots/")
+    results = ("dvc.lock", "reports/curves/", "reports/metrics/", "reports/plots/")
     assert [name for name in changed if not name.startswith(results)] == []
 
 
