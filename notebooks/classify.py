@@ -292,6 +292,12 @@ left_out = hits.leave_one_out(models, grids, original, hit_folds, seed)
 hit_scores["original"] |= {f"{name}_leave_one_out": scores for name, scores in left_out.items()}
 pd.DataFrame(hit_scores["original"]).T.style.format("{:.3f}")
 
+# %% [markdown]
+# What the searches chose, by cross-validated log loss:
+
+# %%
+hits.cv_table(searches).style.format({"cv_log_loss": "{:.3f}"})
+
 # %%
 new_film = {
     "avg_watch_time": 100,
@@ -340,6 +346,9 @@ pd.DataFrame(
 ).T.style.format("{:.3f}")
 
 # %%
+hits.cv_table(searches).style.format({"cv_log_loss": "{:.3f}"})
+
+# %%
 answer = hits.predict_film(hit_model, new_film)
 Markdown(
     f"The same new film: probability of a hit {answer['hit_probability']:.0%} "
@@ -368,6 +377,9 @@ searches = hits.search(
 )
 hit_scores["tmdb"] = hits.score_all(searches, audience_train, audience_test)
 pd.DataFrame(hit_scores["tmdb"]).T.style.format("{:.3f}")
+
+# %%
+hits.cv_table(searches).style.format({"cv_log_loss": "{:.3f}"})
 
 # %%
 new_audience = audience_test.iloc[-1]
