@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,6 +14,7 @@ from boxoffice.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films import clean, read_source
 from boxoffice.paths import RAW
 from boxoffice.pipelines import film_pipeline, fit_params
+from boxoffice.regression import baselines
 from boxoffice.splits import SPLITS, add_splits
 from boxoffice.track_record import STATISTICS
 from boxoffice.units import unit
@@ -213,3 +214,15 @@ def test_a_clone_fits_to_the_same_model(films, feature_set):
     X, y = films[input_columns(feature_set, films)], films["log_revenue"]
     copy.fit(X, y, **fit_params(feature_set, y))
     assert (copy.predict(X) == pipeline.predict(X)).all()
+
+
+@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+def test_baselines_are_the_median_and_the_budget_alone(films, feature_set):
+    train, test = parts(films, "temporal")
+    said = {
+        name: predicted(fitted(feature_set, train, model), feature_set, test)
+        for name, model in baselines().items()
+    }
+    assert set(said["baseline"]) == {train["log_revenue"].median()}
+    line = LinearRegression().fit(train[["log_budget"]], train["log_revenue"])
+    np.testing.assert_allclose(said["log_budget"], line.predict(test[["log_budget"]]))
