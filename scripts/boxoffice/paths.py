@@ -1,5 +1,6 @@
 """Where things are, from the root of the checkout that this package was imported from."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -9,6 +10,8 @@ DATA = ROOT / "data"
 RAW = DATA / "raw"
 PROCESSED = DATA / "processed"
 SYNTHETIC = DATA / "synthetic"
+# Costly to compute again (embeddings, checkpoints), but no result: DVC knows nothing of it.
+CACHE = Path(os.environ.get("BOXOFFICE_CACHE", DATA / "cache"))
 MODELS = ROOT / "models"
 REPORTS = ROOT / "reports"
 METRICS = REPORTS / "metrics"

@@ -1,4 +1,4 @@
-"""The two splits into training and test rows."""
+"""The two splits into training and test rows, also with validation rows between them."""
 
 import numpy as np
 import pandas as pd
@@ -47,3 +47,39 @@ def add_splits(films: pd.DataFrame, test_size: float, seed: int) -> pd.DataFrame
 def training_rows_of_both(films: pd.DataFrame) -> np.ndarray:
     """Rows that are training rows in both splits: what chooses models sees neither test set."""
     return np.logical_and.reduce([films[f"split_{name}"] == "train" for name in SPLITS])
+
+
+def random_parts(
+    n: int, validation_size: float, test_size: float, seed: int, stratify=None
+) -> np.ndarray:
+    """Mark rows as 'train', 'validation' or 'test' at random: array of str of shape (n,).
+
+    Parameters
+    ----------
+    validation_size, test_size : float
+        Shares of all rows.
+    stratify : array of shape (n,), optional
+        Classes that every part is to hold in the same shares.
+    """
+    parts = np.full(n, "train", dtype=object)
+    rows = np.arange(n)
+    for part, size in (("test", test_size), ("validation", validation_size)):
+        rows, marked = train_test_split(
+            rows,
+            test_size=round(n * size),
+            random_state=seed,
+            stratify=None if stratify is None else np.asarray(stratify)[rows],
+        )
+        parts[marked] = part
+    return parts
+
+
+def temporal_parts(release_date: pd.Series, validation_size: float, test_size: float) -> np.ndarray:
+    """Mark the latest rows as 'test', the latest before them as 'validation', the rest as 'train'.
+
+    Shares are of all rows; films of one day stay together.
+    """
+    parts = np.full(len(release_date), "train", dtype=object)
+    parts[temporal_split(release_date, validation_size + test_size)] = "validation"
+    parts[temporal_split(release_date, test_size)] = "test"
+    return parts

@@ -1,0 +1,209 @@
+"""The networks that are trained here: on embeddings, on waveforms, and on facts."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from boxoffice.revenue_classes import CLASSES
+
+AUDIO_DIM = 1024
+TOKEN_DIM = 256
+
+
+class Standardize(nn.Module):
+    """Give every column the mean 0 and the deviation 1 that training rows define.
+
+    Parameters
+    ----------
+    width : int
+        Columns. They stay as they are until `fit` or a loaded state says otherwise.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def fit(self, training: np.ndarray) -> "Standardize":
+        """Learn from an array of shape (n, ..., width); constant columns only lose their mean."""
+        rows = training.reshape(-1, training.shape[-1]).astype(np.float64)
+        deviation = rows.std(axis=0)
+        deviation[deviation < 1e-6] = 1.0
+        self.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
+        self.deviation.copy_(torch.from_numpy(deviation))
+        return self
+
+    def forward(self, values: Tensor) -> Tensor:
+        return (values - self.mean) / self.deviation
+
+
+class RevenueNetwork(nn.Module):
+    """log10 revenue from a poster, from facts, or from both: 1024 -> 512 -> 1.
+
+    Parameters
+    ----------
+    widths : dict of str to int
+        Inputs and their columns, in the order they are joined.
+    backbone : Module, optional
+        Makes the input `poster` from images (n, 3, 224, 224) and is trained along.
+    """
+
+    def __init__(self, widths: dict[str, int], backbone: nn.Module | None = None):
+        super().__init__()
+        self.backbone = backbone
+        self.scale = nn.ModuleDict({name: Standardize(width) for name, width in widths.items()})
+        self.head = nn.Sequential(
+            nn.Linear(sum(widths.values()), 1024),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(1024, 512),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Linear(512, 1),
+        )
+
+    def fit_scale(self, inputs: dict[str, np.ndarray], log10_revenue) -> "RevenueNetwork":
+        """Standardise by training rows, and start at their mean log10 revenue."""
+        for name, scale in self.scale.items():
+            if name in inputs:
+                scale.fit(inputs[name])
+        nn.init.constant_(self.head[-1].bias, float(np.mean(log10_revenue)))
+        return self
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Inputs of shape (n, width) each -> log10 USD of shape (n,)."""
+        if self.backbone is not None:
+            inputs = inputs | {"poster": self.backbone(inputs["poster"])}
+        joined = [scale(inputs[name]) for name, scale in self.scale.items()]
+        return self.head(torch.cat(joined, dim=1)).squeeze(1)
+
+
+class AudioNetwork(nn.Module):
+    """A 1-D CNN on 30 s of sound: waveforms (n, 480000) -> (n, 1024).
+
+    The first layer reads windows of 25 ms, as speech recognition has it, every 20 ms.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *self.block(1, 32, kernel=400, stride=320),
+            *self.block(32, 64, kernel=8, stride=4),
+            *self.block(64, 128, kernel=8, stride=4),
+            *self.block(128, 256, kernel=8, stride=4),
+            nn.AdaptiveAvgPool1d(1),
+            nn.Flatten(),
+            nn.Linear(256, AUDIO_DIM),
+            nn.ReLU(),
+        )
+
+    @staticmethod
+    def block(channels: int, out: int, kernel: int, stride: int) -> list[nn.Module]:
+        return [nn.Conv1d(channels, out, kernel, stride), nn.BatchNorm1d(out), nn.ReLU()]
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """int16 samples at 16 kHz, shape (n, samples) -> float of shape (n, 1024)."""
+        return self.layers(waveform.float().div(32768).unsqueeze(1))
+
+
+def pool_frames(frames: np.ndarray) -> np.ndarray:
+    """Embeddings of a trailer's frames over time: (n, frames, d) -> mean and maximum, (n, 2 d)."""
+    return np.concatenate([frames.mean(axis=1), frames.max(axis=1)], axis=1)
+
+
+class Tower(nn.Module):
+    """One modality made ready to be joined with others: standardized, or heard by a CNN."""
+
+    def __init__(self, modality: str, width: int):
+        super().__init__()
+        self.width = AUDIO_DIM if modality == "audio" else width
+        self.layer = AudioNetwork() if modality == "audio" else Standardize(width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.layer(values)
+
+
+class FusionNetwork(nn.Module):
+    """Eight revenue classes from several modalities: joined -> 512 -> 256 -> 8.
+
+    A modality that is absent from the inputs counts as the average of the training films.
+
+    Parameters
+    ----------
+    widths : dict of str to int
+        Modalities and their columns; of `audio`, whose waveforms go through a CNN, any number.
+    fusion : {'concatenation', 'attention'}
+        Attention lets the modalities weigh each other as tokens of 256 numbers each.
+    dropout : float
+    modality_dropout : float
+        Share of films that miss a modality while training, each by itself.
+    """
+
+    def __init__(
+        self,
+        widths: dict[str, int],
+        fusion: str = "concatenation",
+        dropout: float = 0.3,
+        modality_dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.modality_dropout = modality_dropout
+        self.towers = nn.ModuleDict({name: Tower(name, width) for name, width in widths.items()})
+        dims = {name: tower.width for name, tower in self.towers.items()}
+        self.attention = AttentionFusion(dims) if fusion == "attention" else None
+        joined = TOKEN_DIM * len(dims) if self.attention else sum(dims.values())
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(joined, 512),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(256, len(CLASSES)),
+        )
+
+    def fit_scale(self, inputs: dict[str, np.ndarray]) -> "FusionNetwork":
+        """Standardize by training rows."""
+        for name, tower in self.towers.items():
+            if isinstance(tower.layer, Standardize):
+                tower.layer.fit(inputs[name])
+        return self
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Inputs of shape (n, columns) each -> logits of shape (n, 8)."""
+        rows = len(next(iter(inputs.values())))
+        features, present = [], []
+        for name, tower in self.towers.items():
+            if name not in inputs:
+                features.append(next(self.parameters()).new_zeros(rows, tower.width))
+                present.append(torch.zeros_like(features[-1][:, :1]))
+                continue
+            values = tower(inputs[name])
+            kept = torch.ones_like(values[:, :1])
+            if self.training and len(self.towers) > 1:
+                kept = (torch.rand_like(kept) >= self.modality_dropout).to(values.dtype)
+            features.append(values * kept)
+            present.append(kept)
+        if self.attention:
+            return self.head(self.attention(features, torch.cat(present, dim=1)))
+        return self.head(torch.cat(features, dim=1))
+
+
+class AttentionFusion(nn.Module):
+    """Self-attention between modalities, each a token of 256 numbers (Vaswani et al., 2017)."""
+
+    def __init__(self, dims: dict[str, int]):
+        super().__init__()
+        self.project = nn.ModuleList(nn.Linear(dim, TOKEN_DIM) for dim in dims.values())
+        self.modality = nn.Parameter(torch.randn(len(dims), TOKEN_DIM) * 0.02)
+        self.attend = nn.MultiheadAttention(TOKEN_DIM, num_heads=4, batch_first=True)
+        self.norm = nn.LayerNorm(TOKEN_DIM)
+
+    def forward(self, features: list[Tensor], present: Tensor) -> Tensor:
+        """Modalities of shape (n, width) and their presence (n, m) -> (n, m x 256)."""
+        tokens = [layer(values) for layer, values in zip(self.project, features, strict=True)]
+        tokens = torch.stack(tokens, dim=1) + self.modality
+        absent = (present == 0) & (present.sum(1, keepdim=True) > 0)  # never mask all of a row
+        heard, _ = self.attend(tokens, tokens, tokens, key_padding_mask=absent, need_weights=False)
+        return (self.norm(tokens + heard) * present.unsqueeze(2)).flatten(1)
