@@ -1,6 +1,7 @@
-"""Bring a data source into data/raw. See `python scripts/fetch.py --help`."""
+"""Bring a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +9,14 @@ import typer
 
 from boxoffice import open_films as films
 from boxoffice import tmdb5000 as tmdb
+from boxoffice import tmdb_api, tmdb_media
 from boxoffice.films import SourceError
 
 app = typer.Typer(
-    help="Bring a data source into data/raw, where `data.source` of params.yaml chooses it.",
+    help=(
+        "Bring a data source into data/raw, where `data.source` of params.yaml chooses it; or the "
+        "posters and trailers of its films."
+    ),
     no_args_is_help=True,
     add_completion=False,
 )
@@ -70,6 +75,117 @@ def tmdb5000(
         typer.echo(f"{to} now holds the TMDB 5000 pair: set data.source to tmdb5000 to use it")
     else:
         typer.echo(f"{to} holds the right files already: nothing to do")
+
+
+class Ids(StrEnum):
+    """What tells a film to TMDB."""
+
+    tmdb = "tmdb"
+    title = "title"
+
+
+SourceOption = Annotated[str, typer.Option(help="The source: a folder of data/raw.")]
+IdsOption = Annotated[
+    Ids | None,
+    typer.Option(
+        help="What tells a film: its id is TMDB's, or its title and year. "
+        "By default tmdb for tmdb5000, title for other sources."
+    ),
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="The source's first films only.")]
+RateOption = Annotated[
+    float, typer.Option(min=0.1, help="Requests per second at most, to the API and to its images.")
+]
+ApiOption = Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)]
+BackoffOption = Annotated[float, typer.Option(hidden=True, help="Seconds before the 2nd retry.")]
+
+
+@app.command("posters", epilog=tmdb_api.ATTRIBUTION)
+def posters(
+    source: SourceOption = "open_films",
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write to, by default data/raw/posters/SOURCE.")
+    ] = None,
+    ids: IdsOption = None,
+    size: Annotated[
+        str, typer.Option(help="TMDB's name of a size; the encoders look at 224 pixels.")
+    ] = tmdb_media.SIZE,
+    limit: LimitOption = None,
+    rate: RateOption = tmdb_api.RATE,
+    api: ApiOption = tmdb_api.ADDRESS,
+    backoff: BackoffOption = 0.5,
+) -> None:
+    """Download the posters of a source's films from TMDB, with your own key.
+
+    The key is read from TMDB_API_KEY. It is free: themoviedb.org, Settings, API.
+
+    A film that has its file is not asked for again, so a run that was stopped
+    goes on where it was. Films that this run found no poster of are listed,
+    with reasons, in SOURCE.skipped.csv beside the folder.
+
+    Examples:
+
+      export TMDB_API_KEY=...
+
+      python scripts/fetch.py posters --source tmdb5000
+
+      python scripts/fetch.py posters --source open_films --limit 100 --rate 5
+    """
+    to = to or tmdb_media.POSTERS / Path(source).name
+    wanted = tmdb_media.films_of(source, ids, limit)
+    with tmdb_api.Tmdb(tmdb_api.key_from_environment(), api, rate, backoff) as service:
+        summary = tmdb_media.fetch_posters(wanted, to, service, size)
+    report(summary, "posters", "poster.dir", to)
+
+
+@app.command("trailers", epilog=tmdb_api.ATTRIBUTION)
+def trailers(
+    source: SourceOption = "open_films",
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write to, by default data/raw/trailers/SOURCE.")
+    ] = None,
+    ids: IdsOption = None,
+    limit: LimitOption = None,
+    rate: RateOption = tmdb_api.RATE,
+    pause: Annotated[
+        float, typer.Option(min=0, help="Seconds before each video. YouTube blocks the hasty.")
+    ] = tmdb_media.PAUSE,
+    api: ApiOption = tmdb_api.ADDRESS,
+    backoff: BackoffOption = 0.5,
+    video: Annotated[str, typer.Option(envvar="TRAILER_ADDRESS", hidden=True)] = tmdb_media.VIDEO,
+) -> None:
+    """Download the trailers that TMDB lists, from YouTube with yt-dlp.
+
+    TMDB wants your key, in TMDB_API_KEY. That, going on after a stop, and
+    the list of films skipped are as with `posters`.
+
+    A film's trailer is the oldest official one, in its own language or in
+    English, at most 480 lines high. YouTube asks yt-dlp for a JavaScript
+    runtime (Deno or Node) and the package yt-dlp-ejs, and lets a guest have
+    some 300 videos an hour.
+
+    Examples:
+
+      python scripts/fetch.py trailers --source tmdb5000 --limit 200
+
+      python scripts/fetch.py trailers --source open_films --pause 20
+    """
+    to = to or tmdb_media.TRAILERS / Path(source).name
+    wanted = tmdb_media.films_of(source, ids, limit)
+    with tmdb_api.Tmdb(tmdb_api.key_from_environment(), api, rate, backoff) as service:
+        summary = tmdb_media.fetch_trailers(wanted, to, service, video, pause, backoff)
+    report(summary, "trailers", "multimodal.trailer_dir", to)
+
+
+def report(summary: tmdb_media.Summary, what: str, param: str, folder: Path) -> None:
+    """Say what a run did and what to do with it."""
+    typer.echo(
+        f"{what}: {summary.fetched} fetched, {summary.there} there before, "
+        f"{summary.skipped} skipped (reasons in {summary.table})"
+    )
+    if summary.fetched or summary.there:
+        typer.echo(f"set {param} of params.yaml to {folder} to use them")
+    typer.echo(tmdb_api.ATTRIBUTION)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from boxoffice.revenue_classes import CLASSES
 
 AUDIO_DIM = 1024
 TOKEN_DIM = 256
+LIMIT = 5.0  # standard deviations
 
 
 class Standardize(nn.Module):
-    """Give every column the mean 0 and the deviation 1 that training rows define.
+    """Give every column mean 0 and deviation 1 on the training rows, and cut what lies beyond 5.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Standardize(nn.Module):
         return self
 
     def forward(self, values: Tensor) -> Tensor:
-        return (values - self.mean) / self.deviation
+        return ((values - self.mean) / self.deviation).clamp(-LIMIT, LIMIT)
 
 
 class RevenueNetwork(nn.Module):
@@ -111,22 +112,18 @@ def pool_frames(frames: np.ndarray) -> np.ndarray:
     return np.concatenate([frames.mean(axis=1), frames.max(axis=1)], axis=1)
 
 
-class Tower(nn.Module):
-    """One modality made ready to be joined with others: standardized, or heard by a CNN."""
-
-    def __init__(self, modality: str, width: int):
-        super().__init__()
-        self.width = AUDIO_DIM if modality == "audio" else width
-        self.layer = AudioNetwork() if modality == "audio" else Standardize(width)
+class UnitLength(nn.Module):
+    """Scale every row to length 1, so that a wide embedding doesn't drown what is narrow."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.layer(values)
+        return nn.functional.normalize(values, dim=1)
 
 
 class FusionNetwork(nn.Module):
     """Eight revenue classes from several modalities: joined -> 512 -> 256 -> 8.
 
-    A modality that is absent from the inputs counts as the average of the training films.
+    Embeddings are scaled to length 1, facts standardized, sound goes through a CNN. A modality that
+    is absent from the inputs counts as zeros.
 
     Parameters
     ----------
@@ -148,10 +145,16 @@ class FusionNetwork(nn.Module):
     ):
         super().__init__()
         self.modality_dropout = modality_dropout
-        self.towers = nn.ModuleDict({name: Tower(name, width) for name, width in widths.items()})
-        dims = {name: tower.width for name, tower in self.towers.items()}
-        self.attention = AttentionFusion(dims) if fusion == "attention" else None
-        joined = TOKEN_DIM * len(dims) if self.attention else sum(dims.values())
+        makers = {"audio": lambda width: AudioNetwork(), "metadata": Standardize}
+        self.towers = nn.ModuleDict(
+            {
+                name: makers.get(name, lambda width: UnitLength())(width)
+                for name, width in widths.items()
+            }
+        )
+        self.dims = widths | ({"audio": AUDIO_DIM} if "audio" in widths else {})
+        self.attention = AttentionFusion(self.dims) if fusion == "attention" else None
+        joined = TOKEN_DIM * len(widths) if self.attention else sum(self.dims.values())
         self.head = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(joined, 512),
@@ -164,10 +167,9 @@ class FusionNetwork(nn.Module):
         )
 
     def fit_scale(self, inputs: dict[str, np.ndarray]) -> "FusionNetwork":
-        """Standardize by training rows."""
-        for name, tower in self.towers.items():
-            if isinstance(tower.layer, Standardize):
-                tower.layer.fit(inputs[name])
+        """Standardize the facts by training rows."""
+        if "metadata" in self.towers:
+            self.towers["metadata"].fit(inputs["metadata"])
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -176,7 +178,7 @@ class FusionNetwork(nn.Module):
         features, present = [], []
         for name, tower in self.towers.items():
             if name not in inputs:
-                features.append(next(self.parameters()).new_zeros(rows, tower.width))
+                features.append(next(self.parameters()).new_zeros(rows, self.dims[name]))
                 present.append(torch.zeros_like(features[-1][:, :1]))
                 continue
             values = tower(inputs[name])
@@ -207,3 +209,34 @@ class AttentionFusion(nn.Module):
         absent = (present == 0) & (present.sum(1, keepdim=True) > 0)  # never mask all of a row
         heard, _ = self.attend(tokens, tokens, tokens, key_padding_mask=absent, need_weights=False)
         return (self.norm(tokens + heard) * present.unsqueeze(2)).flatten(1)
+
+
+class OrdinalCrossEntropy(nn.Module):
+    """Cross-entropy against labels that spread to the neighbouring classes.
+
+    The label of class k gives class j the weight exp(-(j - k)^2 / (2 spread^2)), normalized: an
+    answer beside the right class costs less than one far away (Diaz and Marathe, 2019, "Soft
+    labels for ordinal regression"). A spread of 0 gives plain cross-entropy.
+
+    Parameters
+    ----------
+    class_weight : array of shape (8,)
+    spread : float
+        In classes.
+    """
+
+    def __init__(self, class_weight: np.ndarray, spread: float):
+        super().__init__()
+        distance = torch.arange(len(CLASSES)).float()
+        distance = distance[:, None] - distance
+        labels = torch.eye(len(CLASSES))
+        if spread > 0:
+            labels = torch.softmax(-(distance**2) / (2 * spread**2), dim=1)
+        self.register_buffer("labels", labels)
+        self.register_buffer("class_weight", torch.as_tensor(class_weight, dtype=torch.float32))
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Logits of shape (n, 8) and classes of shape (n,) -> the weighted mean."""
+        each = -(self.labels[target] * logits.log_softmax(dim=1)).sum(dim=1)
+        weight = self.class_weight[target]
+        return (weight * each).sum() / weight.sum()

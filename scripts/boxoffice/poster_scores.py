@@ -21,15 +21,15 @@ def _roc_auc(above: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.divide(ordered, pairs, out=np.full(np.shape(pairs), np.nan), where=pairs > 0)
 
 
-def poster_scores(actual, predicted, median: float) -> dict[str, np.ndarray]:
+def poster_scores(actual, predicted, median) -> dict[str, np.ndarray]:
     """Scores along the last axis.
 
     Parameters
     ----------
     actual, predicted : array of shape (..., n)
         log10 USD.
-    median : float
-        Of the training films; films above it form the positive class.
+    median : float, or array of shape (..., n)
+        Of the training films, log10 USD; films above it form the positive class.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def _ends(values: np.ndarray) -> dict[str, float]:
     return {"lower": lower, "upper": upper}
 
 
-def with_intervals(actual, predicted, median: float, seed: int) -> dict[str, dict]:
+def with_intervals(actual, predicted, median, seed: int) -> dict[str, dict]:
     """Scores on held-out films, each with its 95 % percentile bootstrap interval over films.
 
     Returns
@@ -78,8 +78,9 @@ def with_intervals(actual, predicted, median: float, seed: int) -> dict[str, dic
         `scores` and `interval_95` (`lower` and `upper` of every score).
     """
     actual, predicted = np.asarray(actual), np.asarray(predicted)
+    median = np.broadcast_to(median, actual.shape)
     drawn = resampled(len(actual), seed)
-    spread = poster_scores(actual[drawn], predicted[drawn], median)
+    spread = poster_scores(actual[drawn], predicted[drawn], median[drawn])
     return {
         "scores": poster_scores(actual, predicted, median),
         "interval_95": {name: _ends(values) for name, values in spread.items()},

@@ -1,0 +1,127 @@
+"""Eight revenue classes from text, trailer and facts: training, and asking the trained network."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import torch
+from dvclive import Live
+
+from boxoffice import paths
+from boxoffice.encoders import image_encoder, text_encoder
+from boxoffice.network_files import load_card, load_weights
+from boxoffice.networks import FusionNetwork, OrdinalCrossEntropy, pool_frames
+from boxoffice.revenue_classes import CLASSES
+from boxoffice.trailers import read_trailer
+from boxoffice.training import Rows, Settings, Trained, fit, predict
+
+
+def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
+    """What an ablation compares: every choice of the modalities, the facts, and all of them.
+
+    Returns
+    -------
+    dict
+        Modalities by name: `text`, ..., `text_video_audio`, `metadata`, `text_video_audio_metadata`.
+    """
+    sizes = range(1, len(modalities) + 1)
+    chosen = [names for size in sizes for names in combinations(modalities, size)]
+    chosen += [("metadata",), (*modalities, "metadata")]
+    return {"_".join(names): names for names in chosen}
+
+
+def class_weights(target: np.ndarray) -> np.ndarray:
+    """Weights that make every class count the same: float array of shape (8,)."""
+    counts = np.bincount(target, minlength=len(CLASSES))
+    return len(target) / (len(CLASSES) * np.maximum(counts, 1))
+
+
+def train_classes(
+    train: Rows,
+    validation: Rows,
+    asked: Rows,
+    settings: Settings,
+    seed: int,
+    fusion: str = "concatenation",
+    dropout: float = 0.3,
+    modality_dropout: float = 0.0,
+    label_spread: float = 0.0,
+    checkpoint: Path | None = None,
+    live: Live | None = None,
+    progress: bool = False,
+) -> tuple[Trained, np.ndarray]:
+    """Train a network of this seed and ask it for other rows.
+
+    Parameters
+    ----------
+    train, validation, asked : Rows
+        Inputs by modality, and the class of every film.
+
+    Returns
+    -------
+    trained : Trained
+    probability : array of shape (n_asked, 8)
+    """
+    torch.manual_seed(seed)
+    widths = {name: values.shape[1] for name, values in train.inputs.items()}
+    network = FusionNetwork(widths, fusion, dropout, modality_dropout).fit_scale(train.inputs)
+    loss = OrdinalCrossEntropy(class_weights(train.target), label_spread)
+    trained = fit(network, train, validation, loss, settings, seed, checkpoint, live, progress)
+    return trained, probabilities(predict(trained.network, asked))
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    return torch.from_numpy(logits).softmax(dim=-1).numpy()
+
+
+class MultimodalModel:
+    """The exported multimodal network with its encoders.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `multimodal.safetensors` and its card `multimodal.json`.
+
+    Raises
+    ------
+    NetworkFileError
+        If one is missing or altered.
+    WeightsError
+        If an encoder's weights can't be had.
+    """
+
+    def __init__(self, folder: Path = paths.MODELS):
+        self.card = load_card("multimodal", folder)
+        self.modalities = list(self.card["widths"])
+        self.reader = text_encoder(self.card["text_encoder"]["name"])
+        self.viewer = image_encoder(**self.card["image_encoder"]["arguments"])
+        network = FusionNetwork(self.card["widths"], self.card["fusion"])
+        self.network = load_weights(network, self.card, folder)
+
+    def predict(self, text: str | None = None, trailer: Path | None = None) -> dict[str, float]:
+        """Probability of every class of one film, lowest class first.
+
+        What is not given counts as unknown; a modality that the network lacks is not read.
+
+        Raises
+        ------
+        MediaError
+            If the trailer can't be read.
+        ValueError
+            If nothing that the network reads is given.
+        """
+        inputs = {}
+        if text is not None and "text" in self.modalities:
+            inputs["text"] = self.reader([text])
+        if trailer is not None and {"video", "audio"} & set(self.modalities):
+            frames, waveform = read_trailer(trailer)
+            inputs["video"] = pool_frames(self.viewer(frames)[None])
+            inputs["audio"] = waveform[None]
+        inputs = {name: inputs[name] for name in self.modalities if name in inputs}
+        if not inputs:
+            raise ValueError(f"nothing to predict from: give one of {', '.join(self.modalities)}")
+        with torch.inference_mode():
+            logits = self.network({name: torch.from_numpy(x) for name, x in inputs.items()})
+        probability = probabilities(logits.numpy())[0]
+        return dict(zip(self.card["classes"], probability.tolist(), strict=True))

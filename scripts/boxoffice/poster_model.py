@@ -1,0 +1,150 @@
+"""Revenue from a poster: the rows to learn from, training, and asking the trained network."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from dvclive import Live
+from torch import Tensor, nn
+
+from boxoffice import paths
+from boxoffice.embeddings import augment
+from boxoffice.encoders import image_encoder, normalize
+from boxoffice.network_files import load_card, load_weights
+from boxoffice.networks import RevenueNetwork
+from boxoffice.posters import read_poster
+from boxoffice.training import Rows, Settings, Trained, available_cores, fit, predict
+
+
+@dataclass
+class EmbeddedPosters(Rows):
+    """Rows whose input `poster`, if any, has the shape (n, 1 + views, width).
+
+    Training draws one view of a poster each time; otherwise it is the poster itself, the first.
+    """
+
+    training: bool = False
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        inputs, target = super().batch(rows)
+        if "poster" in inputs:
+            views = inputs["poster"]
+            drawn = torch.zeros(len(rows), dtype=torch.int64)
+            if self.training:
+                drawn = torch.randint(views.shape[1], (len(rows),))
+            inputs["poster"] = views[torch.arange(len(rows)), drawn]
+        return inputs, target
+
+
+@dataclass
+class PosterFiles(EmbeddedPosters):
+    """Rows whose input `poster` is read from files, for training the backbone too.
+
+    The embeddings of the pretrained backbone stay in `inputs`: they say how to scale.
+    """
+
+    files: np.ndarray | None = None
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        inputs, target = Rows.batch(self, rows)
+        with ThreadPoolExecutor(available_cores()) as pool:
+            images = torch.from_numpy(np.stack(list(pool.map(read_poster, self.files[rows]))))
+        images = images.permute(0, 3, 1, 2)
+        if self.training:
+            images = torch.stack([augment(image) for image in images])
+        return inputs | {"poster": normalize(images)}, target
+
+    def fingerprint(self) -> str:
+        return super().fingerprint() + hashlib.sha256("\n".join(self.files).encode()).hexdigest()
+
+
+def train_revenue(
+    train: EmbeddedPosters,
+    validation: EmbeddedPosters,
+    asked: EmbeddedPosters,
+    settings: Settings,
+    seed: int,
+    encoder: dict | None = None,
+    checkpoint: Path | None = None,
+    live: Live | None = None,
+    progress: bool = False,
+) -> tuple[Trained, np.ndarray, np.ndarray]:
+    """Train a network of this seed and ask it for the validation rows and others.
+
+    Parameters
+    ----------
+    encoder : dict, optional
+        Arguments of `image_encoder`, whose backbone is then trained along; rows must be
+        `PosterFiles`.
+
+    Returns
+    -------
+    trained, validation_forecast, forecast : Trained, arrays of log10 USD
+    """
+    torch.manual_seed(seed)
+    widths = {name: values.shape[-1] for name, values in train.inputs.items()}
+    backbone = image_encoder(**encoder).module if encoder and "poster" in widths else None
+    network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
+    trained = fit(
+        network,
+        train,
+        validation,
+        nn.MSELoss(),
+        settings,
+        seed,
+        checkpoint,
+        live,
+        progress,
+        n_threads=available_cores() if backbone else 1,
+    )
+    return trained, predict(trained.network, validation), predict(trained.network, asked)
+
+
+class PosterModel:
+    """The exported poster network with its encoder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `poster.safetensors` and its card `poster.json`.
+
+    Raises
+    ------
+    NetworkFileError
+        If one is missing or altered.
+    WeightsError
+        If the encoder's weights can't be had.
+    """
+
+    def __init__(self, folder: Path = paths.MODELS):
+        self.card = load_card("poster", folder)
+        finetuned = self.card["encoder"]["finetuned"]
+        self.encoder = image_encoder(**self.card["encoder"]["arguments"])
+        backbone = self.encoder.module if finetuned else None
+        network = RevenueNetwork(self.card["widths"], backbone)
+        self.network = load_weights(network, self.card, folder)
+
+    def predict(self, poster: Path) -> dict[str, float]:
+        """Revenue of one film, nominal USD: `revenue`, and `lower` and `upper` of its interval.
+
+        Raises
+        ------
+        MediaError
+            If the file is no readable image.
+        """
+        image = read_poster(poster)[None]
+        if self.network.backbone is None:
+            values = torch.from_numpy(self.encoder(image))
+        else:
+            values = normalize(torch.from_numpy(image).permute(0, 3, 1, 2))
+        with torch.inference_mode():
+            forecast = self.network({"poster": values}).item()
+        ends = self.card["interval"]
+        return {
+            "revenue": 10**forecast,
+            "lower": 10 ** (forecast + ends["lower"]),
+            "upper": 10 ** (forecast + ends["upper"]),
+        }
