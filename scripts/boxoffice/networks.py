@@ -38,8 +38,24 @@ class Standardize(nn.Module):
         return ((values - self.mean) / self.deviation).clamp(-LIMIT, LIMIT)
 
 
+class UnitLength(nn.Module):
+    """Scale every row to length 1, so that a wide embedding doesn't drown what is narrow."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return nn.functional.normalize(values, dim=1)
+
+
+def tower(modality: str, width: int) -> nn.Module:
+    """What makes a modality ready to be joined with others."""
+    if modality == "audio":
+        return AudioNetwork()
+    return Standardize(width) if modality == "metadata" else UnitLength()
+
+
 class RevenueNetwork(nn.Module):
     """log10 revenue from a poster, from facts, or from both: 1024 -> 512 -> 1.
+
+    The poster's embedding is scaled to length 1, the facts are standardized.
 
     Parameters
     ----------
@@ -52,7 +68,7 @@ class RevenueNetwork(nn.Module):
     def __init__(self, widths: dict[str, int], backbone: nn.Module | None = None):
         super().__init__()
         self.backbone = backbone
-        self.scale = nn.ModuleDict({name: Standardize(width) for name, width in widths.items()})
+        self.towers = nn.ModuleDict({name: tower(name, width) for name, width in widths.items()})
         self.head = nn.Sequential(
             nn.Linear(sum(widths.values()), 1024),
             nn.ReLU(),
@@ -64,10 +80,9 @@ class RevenueNetwork(nn.Module):
         )
 
     def fit_scale(self, inputs: dict[str, np.ndarray], log10_revenue) -> "RevenueNetwork":
-        """Standardise by training rows, and start at their mean log10 revenue."""
-        for name, scale in self.scale.items():
-            if name in inputs:
-                scale.fit(inputs[name])
+        """Standardize the facts by training rows, and start at their mean log10 revenue."""
+        if "metadata" in self.towers:
+            self.towers["metadata"].fit(inputs["metadata"])
         nn.init.constant_(self.head[-1].bias, float(np.mean(log10_revenue)))
         return self
 
@@ -75,7 +90,7 @@ class RevenueNetwork(nn.Module):
         """Inputs of shape (n, width) each -> log10 USD of shape (n,)."""
         if self.backbone is not None:
             inputs = inputs | {"poster": self.backbone(inputs["poster"])}
-        joined = [scale(inputs[name]) for name, scale in self.scale.items()]
+        joined = [layer(inputs[name]) for name, layer in self.towers.items()]
         return self.head(torch.cat(joined, dim=1)).squeeze(1)
 
 
@@ -112,13 +127,6 @@ def pool_frames(frames: np.ndarray) -> np.ndarray:
     return np.concatenate([frames.mean(axis=1), frames.max(axis=1)], axis=1)
 
 
-class UnitLength(nn.Module):
-    """Scale every row to length 1, so that a wide embedding doesn't drown what is narrow."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return nn.functional.normalize(values, dim=1)
-
-
 class FusionNetwork(nn.Module):
     """Eight revenue classes from several modalities: joined -> 512 -> 256 -> 8.
 
@@ -145,13 +153,7 @@ class FusionNetwork(nn.Module):
     ):
         super().__init__()
         self.modality_dropout = modality_dropout
-        makers = {"audio": lambda width: AudioNetwork(), "metadata": Standardize}
-        self.towers = nn.ModuleDict(
-            {
-                name: makers.get(name, lambda width: UnitLength())(width)
-                for name, width in widths.items()
-            }
-        )
+        self.towers = nn.ModuleDict({name: tower(name, width) for name, width in widths.items()})
         self.dims = widths | ({"audio": AUDIO_DIM} if "audio" in widths else {})
         self.attention = AttentionFusion(self.dims) if fusion == "attention" else None
         joined = TOKEN_DIM * len(widths) if self.attention else sum(self.dims.values())

@@ -1,6 +1,5 @@
 """Revenue from a poster: the rows to learn from, training, and asking the trained network."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from dvclive import Live
 from torch import Tensor, nn
 
 from boxoffice import paths
-from boxoffice.embeddings import augment
-from boxoffice.encoders import image_encoder, normalize
+from boxoffice.embeddings import augmented
+from boxoffice.encoders import image_encoder, normalized
+from boxoffice.media import sha256
 from boxoffice.network_files import load_card, load_weights
 from boxoffice.networks import RevenueNetwork
 from boxoffice.posters import read_poster
@@ -40,31 +40,34 @@ class EmbeddedPosters(Rows):
 
 
 @dataclass
-class PosterFiles(EmbeddedPosters):
-    """Rows whose input `poster` is read from files, for training the backbone too.
+class PosterFiles(Rows):
+    """Rows whose input `poster` holds the paths of images, for training the backbone too.
 
-    The embeddings of the pretrained backbone stay in `inputs`: they say how to scale.
+    Training sees an altered view each time.
     """
 
-    files: np.ndarray | None = None
+    training: bool = False
 
     def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
-        inputs, target = Rows.batch(self, rows)
+        posters = self.inputs["poster"][rows]
+        others = {name: values for name, values in self.inputs.items() if name != "poster"}
+        inputs, target = Rows(others, self.target).batch(rows)
         with ThreadPoolExecutor(available_cores()) as pool:
-            images = torch.from_numpy(np.stack(list(pool.map(read_poster, self.files[rows]))))
-        images = images.permute(0, 3, 1, 2)
+            images = list(pool.map(read_poster, posters))
         if self.training:
-            images = torch.stack([augment(image) for image in images])
-        return inputs | {"poster": normalize(images)}, target
+            images = [augmented(image) for image in images]
+        return inputs | {"poster": normalized(np.stack(images))}, target
 
     def fingerprint(self) -> str:
-        return super().fingerprint() + hashlib.sha256("\n".join(self.files).encode()).hexdigest()
+        """A hash of the images' bytes and the rest."""
+        files = [sha256(path) for path in self.inputs["poster"]]
+        return Rows(self.inputs | {"poster": np.array(files)}, self.target).fingerprint()
 
 
 def train_revenue(
-    train: EmbeddedPosters,
-    validation: EmbeddedPosters,
-    asked: EmbeddedPosters,
+    train: Rows,
+    validation: Rows,
+    asked: Rows,
     settings: Settings,
     seed: int,
     encoder: dict | None = None,
@@ -77,7 +80,7 @@ def train_revenue(
     Parameters
     ----------
     encoder : dict, optional
-        Arguments of `image_encoder`, whose backbone is then trained along; rows must be
+        Arguments of `image_encoder`, whose backbone is trained along if the rows are
         `PosterFiles`.
 
     Returns
@@ -86,7 +89,10 @@ def train_revenue(
     """
     torch.manual_seed(seed)
     widths = {name: values.shape[-1] for name, values in train.inputs.items()}
-    backbone = image_encoder(**encoder).module if encoder and "poster" in widths else None
+    backbone = None
+    if isinstance(train, PosterFiles):
+        loaded = image_encoder(**encoder)
+        backbone, widths["poster"] = loaded.module, loaded.dim
     network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
     trained = fit(
         network,
@@ -139,7 +145,7 @@ class PosterModel:
         if self.network.backbone is None:
             values = torch.from_numpy(self.encoder(image))
         else:
-            values = normalize(torch.from_numpy(image).permute(0, 3, 1, 2))
+            values = normalized(image)
         with torch.inference_mode():
             forecast = self.network({"poster": values}).item()
         ends = self.card["interval"]

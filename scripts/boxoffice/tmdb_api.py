@@ -25,6 +25,7 @@ token will both do:
   export {KEY_VARIABLE}=..."""
 RATE = 20.0  # requests per second and host; TMDB's own limit is "somewhere around 50"
 TRIES = 5
+LONGEST_WAIT = 60  # seconds, where a service asks for more
 TRANSIENT = (429, 500, 502, 503, 504)
 CLEAR_MARGIN = 10  # times the votes of the next film with this title and year
 
@@ -96,7 +97,11 @@ class Tmdb:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.key, self.address, self.timeout = key, address.rstrip("/"), timeout
         retries = Retry(
-            TRIES, backoff_factor=backoff, status_forcelist=TRANSIENT, raise_on_status=False
+            TRIES,
+            backoff_factor=backoff,
+            status_forcelist=TRANSIENT,
+            raise_on_status=False,
+            retry_after_max=LONGEST_WAIT,
         )
         self.session = LimiterSession(per_second=rate)
         for scheme in ("http://", "https://"):
