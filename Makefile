@@ -48,6 +48,10 @@ format: setup ## Format the code, pair the notebooks, refresh the README's figur
 	python scripts/pair_notebooks.py
 	python scripts/readme.py
 
+.PHONY: bench
+bench: setup ## Measure embedding beside the bare forward pass, in images per second
+	python scripts/bench.py
+
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter
 	OMP_NUM_THREADS=1 jupyter lab --notebook-dir=notebooks # one thread, as the stages run

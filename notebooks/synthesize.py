@@ -13,11 +13,12 @@
 # ---
 
 # %% [markdown]
-# # Many films from fifteen
+# # Many films from fifteen, and pictures for films without
 #
-# **Question.** The assignment knows fifteen films by how they were watched and rated, and which of
+# **Questions.** The assignment knows fifteen films by how they were watched and rated, and which of
 # them were hits. That is too few to train anything. Can we draw many films in their pattern: the
 # same ranges, the same features rising together, but hits and misses that overlap as real ones do?
+# And what do the stages that look at posters and trailers run on, when real ones can't be shipped?
 
 # %% tags=["parameters"]
 seed = 42
@@ -25,17 +26,29 @@ rows = 1200
 hit_rate = 0.53
 noise = 0.2
 overlap = 0.45
+posters = 600
+trailers = 100
 
 # %%
+import av
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from PIL import Image
 
 from boxoffice import copula, fidelity
 from boxoffice.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.paths import RAW, SYNTHETIC
+from boxoffice.looks import known_genres, look_of
+from boxoffice.paths import PROCESSED, RAW, SYNTHETIC
 from boxoffice.reports import replacing, save_plot, save_table, write_metrics
+from boxoffice.standins import (
+    draw_films,
+    known_before_release,
+    render,
+    render_poster,
+    render_trailer,
+)
 
 LABELS = {
     "avg_watch_time": "average watch time (minutes)",
@@ -217,6 +230,95 @@ save_table(
 )
 
 # %% [markdown]
+# ## Stand-in posters and trailers
+#
+# Posters and trailers belong to their studios, so none comes with the project. The stages that read
+# them still have to run everywhere, on real image and video files. So we draw some: for `posters`
+# of the usable films, chosen by chance, a poster, and for the first `trailers` of those a trailer.
+#
+# Only what is known before release shapes them:
+#
+# | fact | shows in |
+# |---|---|
+# | genres | palette, motif, typeface; pace, loudness, harmony, drums and noise |
+# | budget | finish: depth, light, gilding instead of grain; shorter shots, a fuller sound, a wider picture |
+# | date | paler colours before 1985; the small print |
+# | title, billed names, certificate, countries | letters |
+# | runtime | the small print, and how long the trailer is |
+#
+# Revenue, votes and popularity have no part in it. A model can find in these files what it would
+# find in the table, and nothing more: that is what makes them fit for testing a pipeline, and unfit
+# for learning anything about posters.
+
+# %%
+films = pd.read_parquet(PROCESSED / "films.parquet")
+people = pd.read_parquet(PROCESSED / "people.parquet")
+with_poster, with_trailer = (
+    known_before_release(drawn, people)
+    for drawn in draw_films(films[films["usable"]], posters, trailers, seed)
+)
+render(with_poster, SYNTHETIC / "posters", render_poster, ".jpg", seed)
+render(with_trailer, SYNTHETIC / "trailers", render_trailer, ".mp4", seed)
+
+# %% [markdown]
+# The most frequent genres, and in each the film of the lowest, the middle and the highest budget:
+
+# %%
+by_genre = pd.DataFrame(
+    {
+        "film": with_poster,
+        "genre": [next(iter(known_genres(film.genres)), None) for film in with_poster],
+        "budget": [film.budget for film in with_poster],
+    }
+).sort_values("budget", kind="stable")
+shown = by_genre["genre"].value_counts().index[:6]
+if len(shown):
+    figure, axes = plt.subplots(
+        3, len(shown), figsize=(1.4 * len(shown), 7), layout="constrained", squeeze=False
+    )
+    for column, genre in zip(axes.T, shown, strict=True):
+        own = by_genre.loc[by_genre["genre"] == genre, "film"].tolist()
+        column[0].set_title(genre, fontsize=9)
+        for axis, film in zip(column, (own[0], own[len(own) // 2], own[-1]), strict=True):
+            with Image.open(SYNTHETIC / "posters" / f"{film.id}.jpg") as picture:
+                axis.imshow(picture.reduce(2))
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(f"${film.budget / 1e6:,.3g}M", fontsize=8)
+    save_plot("synthesize", "posters", figure)
+
+# %% [markdown]
+# The trailers with the longest and with the shortest shots: a frame every second, and the sound.
+
+
+# %%
+def decoded(film):
+    """Frames and the left channel of a trailer, with their rates per second."""
+    with av.open(SYNTHETIC / "trailers" / f"{film.id}.mp4") as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        rates = int(video.average_rate), audio.rate
+        media = list(container.decode(video, audio))
+    frames = [part.to_ndarray(format="rgb24") for part in media if isinstance(part, av.VideoFrame)]
+    sound = [part.to_ndarray()[0] for part in media if isinstance(part, av.AudioFrame)]
+    return frames, np.concatenate(sound), *rates
+
+
+if with_trailer:
+    by_pace = sorted(with_trailer, key=lambda film: look_of(film).shot)
+    figure, axes = plt.subplots(4, 1, figsize=(13, 6), layout="constrained")
+    for (strip, wave), film in zip(axes.reshape(2, 2), (by_pace[-1], by_pace[0]), strict=True):
+        frames, sound, frame_rate, sample_rate = decoded(film)
+        strip.imshow(np.hstack(frames[frame_rate // 2 :: frame_rate][:10]))
+        strip.set_axis_off()
+        strip.set_title(
+            f"{film.title} ({', '.join(film.genres)}; ${film.budget / 1e6:,.3g}M): "
+            f"shots of {look_of(film).shot:.1f} s on average",
+            fontsize=9,
+        )
+        wave.plot(np.arange(len(sound)) / sample_rate, sound, lw=0.3, color="tab:blue")
+        wave.set(ylim=(-1, 1), xlim=(0, 10), xlabel="seconds", ylabel="sound")
+    save_plot("synthesize", "trailers", figure)
+
+# %% [markdown]
 # ## The result
 
 # %%
@@ -233,6 +335,8 @@ metrics = {
     "hit_rate": synthetic[TARGET].mean(),
     **report,
     "hit_correlations_in_band": in_band,
+    "media": "stand_in",
+    "stand_ins": {"posters": len(with_poster), "trailers": len(with_trailer)},
 }
 write_metrics("synthesize", metrics)
 
@@ -254,4 +358,7 @@ keep {neighbours["original_to_original_median"]:.2f} from each other.
 
 These films say nothing new about films. They hold what fifteen rows held, blurred by two numbers
 that we chose, so a model that does well on them shows that the method works, and no more.
+
+The same goes for the {len(with_poster):,} posters and {len(with_trailer):,} trailers. They are
+stand-ins: what is measured on them shows that the pipeline works, and nothing about real films.
 """)

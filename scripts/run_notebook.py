@@ -223,6 +223,7 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
                 execution_timeout=CELL_TIMEOUT,
                 progress_bar=True,
                 log_output=False,
+                stderr_file=sys.stderr,  # progress bars, as they grow
                 config=ENCRYPTED,
             )
         except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
@@ -232,7 +233,17 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
                 f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
                 f"What ran is in {failed.relative_to(paths.ROOT)}"
             ) from error
-        return nbformat.read(output, as_version=4)
+        return collapsed(nbformat.read(output, as_version=4))
+
+
+def collapsed(notebook: NotebookNode) -> NotebookNode:
+    """Keep of every line what a terminal would show: progress bars overwrite theirs."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                lines = output.text.replace("\r\n", "\n").split("\n")
+                output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return notebook
 
 
 def normalized(notebook: NotebookNode) -> NotebookNode:

@@ -25,7 +25,7 @@ from run_notebook import notebook_defaults, read_params, stage_params
 
 SMALL = Path(__file__).with_name("small.yaml")
 EVERY = 8  # one film in so many
-STAGES = ["preprocess", "synthesize", "segment", "regress", "classify"]
+STAGES = ["preprocess", "synthesize", "segment", "regress", "classify", "poster", "multimodal"]
 RAW = "data/raw/open_films"
 
 
@@ -37,6 +37,7 @@ class Clone:
         self.environment = {key: os.environ[key] for key in os.environ.keys() - {"PYTHONPATH"}} | {
             # `dvc` and `python` are those of the Python that runs the tests.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "BOXOFFICE_CACHE": str(root / "data" / "cache"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             **{f"GIT_{who}_NAME": "test" for who in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{who}_EMAIL": "test@example.org" for who in ("AUTHOR", "COMMITTER")},
@@ -161,9 +162,10 @@ def test_a_killed_run_leaves_no_kernel_behind(interrupted):
 
 
 def test_the_next_run_finishes_what_was_interrupted(built):
-    assert "Stage 'synthesize' didn't change, skipping" in built.printed
+    done = {"preprocess", "synthesize"}
     for stage in STAGES:
-        assert (f"Running stage '{stage}'" in built.printed) == (stage != "synthesize")
+        assert (f"Running stage '{stage}'" in built.printed) == (stage not in done)
+        assert (f"Stage '{stage}' didn't change, skipping" in built.printed) == (stage in done)
     for name in built.outs():
         assert (built.root / name).exists(), name
 
@@ -195,6 +197,9 @@ def test_every_film_is_accounted_for(built):
     assert built.metrics("regress")["rows"] == built.metrics("classify")["rows"] == rows["usable"]
     assert len(pd.read_parquet(built.root / "data/processed/films.parquet")) == rows["kept"]
     assert len(pd.read_csv(built.root / "data/synthetic/movies.csv")) == 300  # small.yaml
+    for kind, count in (("posters", 48), ("trailers", 32)):
+        assert len(list((built.root / "data/synthetic" / kind).iterdir())) == count
+        assert built.metrics("synthesize")["stand_ins"][kind] == count
 
 
 def test_metrics_are_sane(built):
@@ -212,6 +217,26 @@ def test_metrics_are_sane(built):
     assert set(regress["interval"]) == set(FEATURE_SETS)
     assert all(interval["nominal"] == 0.8 for interval in regress["interval"].values())
     assert built.metrics("segment")["original"]["k"] == 2
+
+
+def test_what_rendered_media_gave_is_called_so(built):
+    poster, multimodal = built.metrics("poster"), built.metrics("multimodal")
+    assert poster["media"] == multimodal["media"] == "stand_in"
+    assert poster["rows"]["with_poster"] == sum(
+        poster["rows"][part] for part in ("train", "validation", "test")
+    )
+    assert multimodal["rows"]["compared"] == 32
+    assert multimodal["rows"]["usable"] == built.metrics("preprocess")["rows"]["usable"]
+    for network in ("poster", "multimodal"):
+        card = json.loads(built.read(f"models/{network}.json"))
+        assert card["media"] == "stand_in"
+        assert any("stand-ins" in words for words in card["not_for"])
+
+
+def test_checkpoints_are_gone_when_their_stage_has_ended(built):
+    cache = built.root / "data" / "cache"
+    assert (cache / "embeddings.sqlite").exists()
+    assert not list(cache.rglob("*.pt"))
 
 
 def test_a_page_for_people_is_beside_every_executed_notebook(built):

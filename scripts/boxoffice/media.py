@@ -124,7 +124,7 @@ def _in_threads(function: Callable, items: Iterable, label: str) -> list:
     items = list(items)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # No bar where nobody looks: a notebook's output must not depend on the time it took.
-        bar = tqdm(pool.map(function, items), label, len(items), unit="file", disable=None, delay=1)
+        bar = tqdm(pool.map(function, items), label, len(items), unit="file", delay=1)
         return list(bar)
 
 

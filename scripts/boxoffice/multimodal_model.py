@@ -22,7 +22,7 @@ def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
     Returns
     -------
     dict
-        Modalities by name: `text`, ..., `text_video_audio`, `metadata`, `text_video_audio_metadata`.
+        Modalities by name: `text`, ..., `text_video_audio`, `metadata`, and all of them joined.
     """
     sizes = range(1, len(modalities) + 1)
     chosen = [names for size in sizes for names in combinations(modalities, size)]

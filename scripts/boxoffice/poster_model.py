@@ -55,7 +55,8 @@ class PosterFiles(Rows):
         with ThreadPoolExecutor(available_cores()) as pool:
             images = list(pool.map(read_poster, posters))
         if self.training:
-            images = [augmented(image) for image in images]
+            draw = np.random.default_rng(int(torch.randint(2**62, ())))
+            images = [augmented(image, draw) for image in images]
         return inputs | {"poster": normalized(np.stack(images))}, target
 
     def fingerprint(self) -> str:

@@ -317,15 +317,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def side_by_side(function: Callable, calls: Iterable[dict], desc: str) -> list:
+def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
     """Call a function with each dict of keyword arguments, on all cores; answers in order.
 
-    On a GPU one after the other, for they would share it.
+    The work begins at once, whether or not somebody waits for the answers. On a GPU the calls run
+    one after the other, for they would share it.
     """
     calls = list(calls)
     n_jobs = 1 if find_device().type != "cpu" else min(available_cores(), len(calls))
-    jobs = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(**c) for c in calls)
-    return list(tqdm(jobs, total=len(calls), desc=desc))
+    return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(**c) for c in calls)
 
 
 def forget(stage: str) -> None:
