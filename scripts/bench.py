@@ -16,7 +16,15 @@ import typer
 
 from boxoffice import encoders, paths
 from boxoffice.embeddings import embed_posters, embed_trailers
-from boxoffice.encoders import BATCH, ImageEncoder, image_encoder, normalized, workers
+from boxoffice.encoders import (
+    BATCH,
+    ImageEncoder,
+    WeightsError,
+    image_encoder,
+    normalized,
+    workers,
+)
+from boxoffice.media import MediaError
 from boxoffice.posters import find_posters, read_poster
 from boxoffice.trailers import find_trailers, read_trailer
 
@@ -49,8 +57,15 @@ def trailer_images(path: str) -> np.ndarray:
 
 def read_all(read: Callable[[str], np.ndarray], files: pd.DataFrame) -> np.ndarray:
     """Every image of every file, on as many threads as there are cores."""
+
+    def named(path: str) -> np.ndarray:
+        try:
+            return read(path)
+        except MediaError as error:
+            sys.exit(f"{path}: {error}")
+
     with workers() as pool:
-        return np.concatenate(list(pool.map(read, files["path"])))
+        return np.concatenate(list(pool.map(named, files["path"])))
 
 
 @torch.inference_mode()
@@ -145,4 +160,7 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except (WeightsError, ValueError) as error:
+        sys.exit(f"error: {error}")

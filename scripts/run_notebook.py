@@ -22,6 +22,7 @@ import papermill
 import typer
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from ruamel.yaml import YAML
@@ -233,17 +234,11 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
                 f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
                 f"What ran is in {failed.relative_to(paths.ROOT)}"
             ) from error
-        return collapsed(nbformat.read(output, as_version=4))
-
-
-def collapsed(notebook: NotebookNode) -> NotebookNode:
-    """Keep of every line what a terminal would show: progress bars overwrite theirs."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                lines = output.text.replace("\r\n", "\n").split("\n")
-                output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return notebook
+        # What is printed comes in pieces as time has it; of progress bars the last line counts.
+        executed, _ = CoalesceStreamsPreprocessor().preprocess(
+            nbformat.read(output, as_version=4), {}
+        )
+        return executed
 
 
 def normalized(notebook: NotebookNode) -> NotebookNode:

@@ -70,6 +70,17 @@ import pandas as pd
 display(pd.DataFrame({"a": [1]}).style)
 pd.DataFrame({"b": [2]}).style
 
+# %%
+from tqdm import tqdm
+
+for _ in tqdm(range(3), desc="films", mininterval=0):
+    time.sleep(0.1)
+
+# %%
+for _ in range(3):
+    print("a film", flush=True)
+    time.sleep(0.1)
+
 # %% tags=["timing"]
 print("it took", time.time_ns())
 
@@ -177,6 +188,20 @@ def test_timings_and_warnings_are_for_people_only(runs):
     assert "{'seed': 7}" in told  # a result
 
 
+def test_progress_is_seen_as_it_grows_and_the_page_keeps_its_end(runs):
+    page = runs.first.files["small.html"].decode()
+    assert "films:  33%" in runs.first.errors
+    assert "films: 100%" in runs.first.errors
+    assert "films: 100%" in page
+    assert "films:   0%" not in page
+    assert "films:" not in str(outputs(runs.first.files["small.ipynb"]))
+
+
+def test_what_is_printed_in_pieces_is_kept_as_one(runs):
+    texts = [out.get("text") for cell in outputs(runs.first.files["small.ipynb"]) for out in cell]
+    assert "a film\n" * 3 in texts
+
+
 def test_the_notebook_does_not_tell_where_or_when_it_ran(runs, root):
     notebook = runs.first.files["small.ipynb"].decode()
     for trace in (str(root), "papermill", "start_time", "iopub", "ipykernel_"):
@@ -205,7 +230,7 @@ def test_a_quiet_run_shows_its_progress_only(runs):
 
 def test_a_failing_cell_is_named_with_its_error(runs):
     assert runs.failed.code == 1
-    assert "small: cell 7 failed:" in runs.failed.errors
+    assert "small: cell 9 failed:" in runs.failed.errors
     assert 'raise ValueError("the budget is in roubles")' in runs.failed.errors
     assert "ValueError: the budget is in roubles" in runs.failed.errors
     assert "What ran is in reports/notebooks/small.failed.ipynb" in runs.failed.errors
@@ -214,7 +239,7 @@ def test_a_failing_cell_is_named_with_its_error(runs):
 
 def test_a_dead_kernel_is_named_with_its_cell(runs):
     assert runs.died.code == 1
-    assert "small: cell 7 failed:" in runs.died.errors
+    assert "small: cell 9 failed:" in runs.died.errors
     assert "os._exit(9)" in runs.died.errors
     assert "Kernel died (the kernel ran out of memory or was stopped)" in runs.died.errors
     assert "Traceback" not in runs.died.errors

@@ -304,8 +304,7 @@ def _fill(
         if (missing := [key for key in keys if (item.sha256, key) not in store])
     ]
     groups = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    # No bar where nobody looks, as in a stage's notebook.
-    with workers() as pool, tqdm(total=len(wanted), desc=label, disable=None, delay=1) as bar:
+    with workers() as pool, tqdm(total=len(wanted), desc=label, delay=1) as bar:
         for group, rows in zip(groups, _mapped(pool, embedded, groups), strict=True):
             store.add(rows)
             bar.update(len(group))
