@@ -314,7 +314,10 @@ for (name, which), answer in zip(todo, answers, strict=True):
     folded.setdefault(which, np.zeros(len(chosen)))[test] = answer[2]
 
 folded["training_median"] = medians
-cv = {which: with_intervals(log10_revenue, f, medians, seed) for which, f in folded.items()}
+cv = {
+    which: with_intervals(log10_revenue, folded[which], medians, seed)
+    for which in held_out["random"]
+}
 gains["cv"] = {
     "poster_over_median": gain(log10_revenue, folded["poster"], medians, seed),
     "poster_over_metadata": gain(
@@ -334,10 +337,10 @@ gain_table = pd.DataFrame(
 gain_table.style.format("{:+.4f}")
 
 # %%
+names = list(cv)
 figure, axes = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained", sharey=True)
 for axis, score in zip(axes, ("loss", "roc_auc"), strict=True):
     for shift, (where, results) in enumerate({**held_out, "cv": cv}.items()):
-        names = list(results)
         values = np.array([results[n]["scores"][score] for n in names])
         ends = np.array([list(results[n]["interval_95"][score].values()) for n in names])
         axis.errorbar(
@@ -447,6 +450,7 @@ metrics = {
             part: int((partitions["random"] == part).sum())
             for part in ("train", "validation", "test")
         },
+        "test_temporal": int((partitions["temporal"] == "test").sum()),
     },
     "best_epoch": trained.best_epoch,
     "val_loss": trained.val_loss,

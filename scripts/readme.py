@@ -15,7 +15,8 @@ from boxoffice.reports import replacing
 README = paths.ROOT / "README.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 SOURCES = {"open films": paths.METRICS, "TMDB 5000": paths.REPORTS / "tmdb5000" / "metrics"}
-STAGES = ("preprocess", "segment", "regress", "classify")
+STAGES = ("preprocess", "segment", "regress", "classify", "poster", "multimodal")
+MEDIA = {"stand_in": "stand-ins", "real": "real", "none": "none"}
 SETS = dict(zip(FEATURE_SETS, ("classic", "**pre-release**", "full"), strict=True))
 
 
@@ -106,6 +107,63 @@ def hit_rows(source: str, run: dict) -> list[dict]:
     ]
 
 
+def poster_rows(source: str, run: dict) -> list[dict]:
+    """The poster network beside the training median, the facts, and both."""
+    poster = run["poster"]
+    test = {"poster": {"scores": poster["test"]}, **poster["baselines"]}
+    held_out = {
+        f"random, {poster['rows']['test']} films": (test, poster["gain"]["random"]),
+        f"latest, {poster['rows']['test_temporal']} films": (
+            poster["temporal"],
+            poster["gain"]["temporal"],
+        ),
+        f"each of {poster['rows']['with_poster']} once": (poster["cv"], poster["gain"]["cv"]),
+    }
+    rows = []
+    for label, (results, gains) in held_out.items():
+        gain = gains["poster_over_median"]
+        ends = f"{gain['lower']:+.3f} to {gain['upper']:+.3f}"
+        scores = {name: result["scores"] for name, result in results.items()}
+        rows.append(
+            {
+                "films": source,
+                "posters": MEDIA[poster["media"]],
+                "held out": label,
+                "loss of the median": f"{scores['training_median']['loss']:.3f}",
+                "of the poster": f"**{scores['poster']['loss']:.3f}**",
+                "gain (95 %)": f"{gain['value']:+.3f} ({ends})",
+                "accuracy": f"{scores['poster']['accuracy']:.1%}",
+                "ROC AUC": f"{scores['poster']['roc_auc']:.3f}",
+                "loss of ridge": f"{scores['ridge']['loss']:.3f}",
+                "of the facts": f"{scores['metadata']['loss']:.3f}",
+                "of facts and poster": f"{scores['metadata_poster']['loss']:.3f}",
+            }
+        )
+    return rows
+
+
+def class_rows(source: str, run: dict) -> list[dict]:
+    """Eight classes of all films, from text and facts: exact and one away."""
+    shown = {"forest": "random forest, facts", "metadata": "network, facts"}
+    shown |= {"text_metadata": "**network, text and facts**"}
+    columns = {"cv": "five folds", "temporal": "latest films"}
+    return [
+        {
+            "films": source,
+            "model": label,
+            **{
+                f"{score}, {words}": f"{run['multimodal']['all_films'][where][name][key]:.3f}"
+                for where, words in columns.items()
+                for score, key in (("exact", "accuracy"), ("one away", "one_away_accuracy"))
+            },
+            "p against the forest, five folds": (
+                f"{run['multimodal']['all_films']['cv'][name]['p_against_forest']:.2g}"
+            ),
+        }
+        for name, label in shown.items()
+    ]
+
+
 def table(rows: list[dict]) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
@@ -132,6 +190,11 @@ def figures() -> str:
             table([row for source, run in runs.items() for row in revenue_rows(source, run)]),
             "**Success**, revenue > 1.5 × budget, on the latest films (temporal split)",
             table([row for source, run in runs.items() for row in success_rows(source, run)]),
+            "**Poster** (mean squared error of log10 revenue; accuracy and ROC AUC of earning more "
+            "than the training median)",
+            table([row for source, run in runs.items() for row in poster_rows(source, run)]),
+            "**Eight revenue classes of all films**, from text and facts (chance: 0.125)",
+            table([row for source, run in runs.items() for row in class_rows(source, run)]),
             "**Hit and segments**",
             table(hit_rows(*next(iter(runs.items())))),
             f"{segment['k']} segments of the synthetic films, "

@@ -21,6 +21,7 @@ import run_notebook
 from boxoffice import paths, regression
 from boxoffice.classification import success_models
 from boxoffice.features import FEATURE_SETS
+from boxoffice.multimodal_model import combinations_of
 from boxoffice.splits import SPLITS
 
 ROOT = paths.ROOT
@@ -335,6 +336,9 @@ def test_every_package_is_locked_with_hashes():
 METRICS = sorted([*paths.METRICS.glob("*.json"), *ELSEWHERE.glob("metrics/*.json")])
 REGRESS = [path for path in METRICS if path.name == "regress.json"]
 CLASSIFY = [path for path in METRICS if path.name == "classify.json"]
+POSTER = [path for path in METRICS if path.name == "poster.json"]
+MULTIMODAL = [path for path in METRICS if path.name == "multimodal.json"]
+AVERAGES = ("weighted", "macro")
 REVENUE_SCORES = {"r2", "rmse", "mae", "usd_r2", "usd_mae"}
 SUCCESS_SCORES = {"roc_auc", "f1", "brier", "accuracy", "recall_0", "recall_1"}
 BASELINES = {"baseline", "log_budget"}
@@ -429,6 +433,57 @@ def test_classify_holds_what_it_is_asked_for(path):
         assert asked_models | {"baseline", "selected"} <= set(metrics["hit"][data])
         assert all(set(scores) >= SUCCESS_SCORES for scores in metrics["hit"][data].values())
     assert set(metrics["hit"]["external"]) >= SUCCESS_SCORES
+
+
+POSTER_SCORES = {
+    "loss", "r2", "rmse", "within_25", "within_50",
+    "accuracy", "precision", "recall", "f1", "roc_auc",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", POSTER, ids=source_of)
+def test_poster_holds_what_it_is_asked_for(path):
+    metrics = json.loads(path.read_text())
+    assert {"media", "encoder", "rows", "best_epoch", "val_loss", "test"} <= set(metrics)
+    assert metrics["weights"] == "pretrained"
+    assert set(metrics["test"]) == set(metrics["test_95"]) == POSTER_SCORES
+    baselines = {"training_median", "metadata", "metadata_poster", "ridge"}
+    assert set(metrics["baselines"]) == baselines
+    assert set(metrics["temporal"]) == set(metrics["cv"]) == baselines | {"poster"}
+    for results in (metrics["baselines"], metrics["temporal"], metrics["cv"]):
+        for result in results.values():
+            assert set(result["scores"]) == set(result["interval_95"]) == POSTER_SCORES
+    rows = metrics["rows"]
+    assert rows["train"] + rows["validation"] + rows["test"] == rows["with_poster"]
+    assert rows["test"] / rows["with_poster"] == pytest.approx(0.10, abs=0.005)
+    assert rows["validation"] / rows["with_poster"] == pytest.approx(0.09, abs=0.005)
+
+
+@pytest.mark.parametrize("path", MULTIMODAL, ids=source_of)
+def test_multimodal_holds_what_it_is_asked_for(path):
+    metrics = json.loads(path.read_text())
+    kinds = {f"{score}_{mean}" for score in ("f1", "precision", "recall") for mean in AVERAGES}
+    scores = {"accuracy", "one_away_accuracy", *kinds}
+    assert set(metrics["splits"]) == {"split_70_20_10", "split_75_15_10", "split_80_10_10"}
+    assert metrics["best_split"] == min(
+        metrics["splits"], key=lambda split: metrics["splits"][split]["val_loss"]
+    )
+    assert all(scores < set(split) for split in metrics["splits"].values())
+    heard = metrics["media"] != "none"
+    choices = set(combinations_of(["text", "video", "audio"] if heard else ["text"]))
+    assert set(metrics["ablation"]) == {*choices, "majority"}
+    for part in metrics["all_films"].values():
+        assert set(part) == {"forest", "majority", "metadata", "text_metadata"}
+        assert all(scores < set(model) for model in part.values())
+
+
+def test_rendered_media_are_named_and_real_ones_too():
+    default = {path.stem: json.loads(path.read_text()) for path in paths.METRICS.glob("*.json")}
+    for stage in ("synthesize", "poster", "multimodal"):
+        assert default[stage]["media"] == "stand_in"
+    for path in POSTER:
+        if source_of(path) == "tmdb5000":
+            assert json.loads(path.read_text())["media"] == "real"
 
 
 @pytest.mark.parametrize("path", REGRESS + CLASSIFY, ids=lambda p: f"{source_of(p)}-{p.stem}")
