@@ -14,7 +14,8 @@ import pandas as pd
 import torch
 import typer
 
-from boxoffice import encoders, paths
+from boxoffice import paths
+from boxoffice.compute import cores, device
 from boxoffice.embeddings import embed_posters, embed_trailers
 from boxoffice.encoders import (
     BATCH,
@@ -70,7 +71,7 @@ def read_all(read: Callable[[str], np.ndarray], files: pd.DataFrame) -> np.ndarr
 
 @torch.inference_mode()
 def forward(encoder: ImageEncoder, batch: torch.Tensor) -> torch.Tensor:
-    return encoder.frozen(batch.to(encoders.device())).cpu()
+    return encoder.frozen(batch.to(device())).cpu()
 
 
 def bare(encoder: ImageEncoder, images: torch.Tensor) -> None:
@@ -81,7 +82,7 @@ def bare(encoder: ImageEncoder, images: torch.Tensor) -> None:
 
 def plain(encoder: ImageEncoder, images: torch.Tensor) -> None:
     """The forward pass as it is usually run: large batches, each on all cores."""
-    torch.set_num_threads(encoders.cores())
+    torch.set_num_threads(cores())
     for batch in images.split(WIDE):
         forward(encoder, batch)
 
@@ -141,8 +142,8 @@ def main(
         Path, typer.Option(help="Folder of trailers named by id.")
     ] = paths.SYNTHETIC / "trailers",
     encoder: Annotated[str, typer.Option(help="Image encoder.")] = "efficientnet_lite0",
-    limit: Annotated[int, typer.Option(min=1, help="Posters, and frames, at most.")] = 150,
-    repeats: Annotated[int, typer.Option(min=1, help="Turns; the median counts.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, help="Posters, and frames, at most.")] = 300,
+    repeats: Annotated[int, typer.Option(min=1, help="Turns; the median counts.")] = 3,
 ) -> None:
     """Images per second from files to embeddings, beside the bare forward pass in memory.
 

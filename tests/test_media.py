@@ -143,7 +143,7 @@ def test_the_table_does_not_depend_on_threads(tmp_path, monkeypatch):
     contents = {f"{film}.jpg": str(film % 40) for film in range(50)}
     folder = folder_of(tmp_path, contents)
     many = find(folder, range(50), SUFFIXES)
-    monkeypatch.setattr(media.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(media, "cores", lambda: 1)
     one = find(folder, range(50), SUFFIXES)
     pd.testing.assert_frame_equal(many[0], one[0])
     pd.testing.assert_frame_equal(many[1], one[1])

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from boxoffice.class_scores import against_chance
 from boxoffice.embeddings import embed_texts
 from boxoffice.encoders import image_encoder, text_encoder
 from boxoffice.multimodal_model import (
     MultimodalModel,
+    check_choices,
     class_weights,
     combinations_of,
     probabilities,
+    rows_by_part,
     train_classes,
 )
 from boxoffice.network_files import save_network
@@ -48,6 +51,45 @@ def test_an_ablation_compares_every_choice():
         "metadata": ("metadata",),
         "text_metadata": ("text", "metadata"),
     }
+
+
+def test_class_edges_come_from_training_rows_alone():
+    rng = np.random.default_rng(0)
+    revenue = rng.lognormal(17, 1.5, 300)
+    parts = rng.choice(["train", "validation", "test", "unused"], 300, p=[0.6, 0.15, 0.15, 0.1])
+    inputs = {"text": rng.normal(size=(300, 4)).astype("float32")}
+    rows = rows_by_part(inputs, revenue, parts)
+    counts = np.bincount(rows["train"].target, minlength=8)
+    assert counts.max() - counts.min() <= 1  # eighths of the training rows
+    changed = np.where(parts == "train", revenue, revenue * 1000)
+    others = rows_by_part(inputs, changed, parts)
+    np.testing.assert_array_equal(others["train"].target, rows["train"].target)
+    assert not np.array_equal(others["test"].target, rows["test"].target)
+    for part, found in rows.items():
+        np.testing.assert_array_equal(found.inputs["text"], inputs["text"][parts == part])
+
+
+@pytest.mark.parametrize(
+    ("modalities", "splits", "message"),
+    [
+        (["text", "vidoe"], ["70/20/10"], "expected some of text, video, audio"),
+        ([], ["70/20/10"], "expected some of"),
+        (["text", "text"], ["70/20/10"], "expected some of"),
+        (["text"], ["70/20/20"], "adds up to 100"),
+        (["text"], ["70/30"], "needs three parts"),
+        (["text"], ["90/10/0"], "none of them empty"),
+        (["text"], ["most/some/few"], "adds up to 100"),
+    ],
+)
+def test_choices_that_there_are_not_are_refused(modalities, splits, message):
+    with pytest.raises(ValueError, match=message):
+        check_choices(modalities, splits)
+
+
+def test_chance_is_one_in_eight():
+    actual = np.arange(800) % 8
+    assert against_chance(actual, np.zeros(800, dtype=int)) == pytest.approx(1.0)
+    assert against_chance(actual, actual) < 1e-12
 
 
 def test_weights_make_classes_count_the_same():
@@ -97,7 +139,7 @@ def exported(tmp_path_factory):
     trained, _ = train_classes(train, validation, validation, SETTINGS, seed=0)
     card = {
         "classes": list(CLASSES),
-        "text_encoder": {"name": TEXT},
+        "text_encoder": {"arguments": {"name": TEXT}},
         "image_encoder": {"arguments": IMAGE},
         "widths": widths,
         "fusion": "concatenation",

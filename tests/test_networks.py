@@ -108,6 +108,11 @@ def test_fusion_gives_eight_logits_for_every_choice_of_modalities(fusion, names)
     assert linear_sizes(network.head)[1:] == [(512, 256), (256, 8)]
 
 
+def test_an_unknown_fusion_is_refused():
+    with pytest.raises(ValueError, match="unknown fusion 'atention'"):
+        FusionNetwork({"text": 384}, "atention")
+
+
 def test_concatenation_joins_text_video_audio_and_facts():
     network = FusionNetwork(WIDTHS)
     assert linear_sizes(network.head)[0] == (384 + 2560 + 1024 + 60, 512)

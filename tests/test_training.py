@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -22,10 +23,10 @@ SETTINGS = Settings(learning_rate=0.01, weight_decay=1e-4, batch_size=8, epochs=
 class Line(nn.Module):
     """A small network with dropout, so that random numbers matter."""
 
-    def __init__(self):
+    def __init__(self, dropout=0.3):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(3, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 1), nn.Flatten(0)
+            nn.Linear(3, 16), nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 1), nn.Flatten(0)
         )
 
     def forward(self, inputs):
@@ -38,9 +39,9 @@ def some_rows(n=64, seed=0):
     return Rows({"x": x}, (x @ [1.0, -2.0, 0.5]).astype("float32"))
 
 
-def network(seed=0):
+def network(seed=0, dropout=0.3):
     torch.manual_seed(seed)
-    return Line()
+    return Line(dropout)
 
 
 def weights(trained):
@@ -138,22 +139,33 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert path.read_bytes() == written
 
 
-@pytest.mark.parametrize("change", ["seed", "settings", "training", "validation", "network"])
+@pytest.mark.parametrize(
+    "change", ["seed", "settings", "training", "validation", "network", "dropout", "loss"]
+)
 def test_a_checkpoint_of_another_run_does_not_count(tmp_path, change):
     path = tmp_path / "run.pt"
     rows, validation = some_rows(), some_rows(seed=1)
     fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path)
     arguments = {
-        "network": network(seed=5 if change == "network" else 0),
         "train": some_rows(seed=7) if change == "training" else rows,
         "validation": some_rows(seed=8) if change == "validation" else validation,
-        "loss": nn.MSELoss(),
+        "loss": nn.HuberLoss(delta=0.1) if change == "loss" else nn.MSELoss(),
         "settings": Settings(0.02, 0.0, 8, 6, 6) if change == "settings" else SETTINGS,
         "seed": 2 if change == "seed" else 1,
     }
-    with_file = fit(**arguments, checkpoint=path)
-    arguments["network"] = network(seed=5 if change == "network" else 0)
-    assert same(weights(with_file), weights(fit(**arguments)))
+
+    def started():
+        return network(5 if change == "network" else 0, 0.0 if change == "dropout" else 0.3)
+
+    with_file = fit(started(), **arguments, checkpoint=path)
+    assert same(weights(with_file), weights(fit(started(), **arguments)))
+
+
+def test_a_loss_that_is_no_number_stops_with_a_remedy():
+    rows = some_rows()
+    broken = Rows(rows.inputs, rows.target * np.float32("nan"))
+    with pytest.raises(ValueError, match=r"diverged.*epoch 1.*lower the learning rate"):
+        fit(network(), broken, broken, nn.MSELoss(), SETTINGS, seed=1)
 
 
 KILLED = """
@@ -245,3 +257,37 @@ def test_threads_are_given_back():
         assert torch.get_num_threads() == 1
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+ORPHANED = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_training import linger, training
+list(training.side_by_side(linger, [dict(path={path!r} + str(n)) for n in range(2)]))
+"""
+
+
+def linger(path):
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(120)
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    script = ORPHANED.format(tests=os.path.dirname(__file__), path=str(tmp_path / "worker"))
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT / "scripts")}
+    parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    until = time.monotonic() + 60
+    while not all_written(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
+    workers = [psutil.Process(int(path.read_text())) for path in tmp_path.iterdir()]
+    assert workers
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs([w for w in workers if w.pid != parent.pid], timeout=20)
+    assert alive == []
+
+
+def all_written(folder):
+    files = list(folder.iterdir())
+    return bool(files) and all(path.read_text() for path in files)

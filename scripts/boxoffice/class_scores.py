@@ -52,6 +52,12 @@ def mcnemar(actual, first, second) -> float:
     return binomtest(only_first, only_first + only_second).pvalue
 
 
+def against_chance(actual, predicted) -> float:
+    """Two-sided p-value that a forecast is right as often as one in eight, by an exact test."""
+    right = int(np.sum(np.asarray(predicted) == actual))
+    return binomtest(right, len(actual), 1 / len(CLASSES)).pvalue
+
+
 def accuracy_interval(actual, predicted, seed: int, tolerance: int = 0) -> dict[str, float]:
     """95 % percentile bootstrap interval, over films, of the share predicted within `tolerance`.
 

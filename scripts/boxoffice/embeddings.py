@@ -21,7 +21,8 @@ from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
 from boxoffice import paths
-from boxoffice.encoders import BATCH, IMAGE_SIZE, ImageEncoder, TextEncoder, cores, workers
+from boxoffice.compute import cores
+from boxoffice.encoders import BATCH, IMAGE_SIZE, ImageEncoder, TextEncoder, workers
 from boxoffice.media import MediaError
 from boxoffice.posters import read_poster
 from boxoffice.trailers import read_trailer

@@ -7,7 +7,6 @@ text by itself, each on one thread; several run at once on the threads of `worke
 
 import copy
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -25,13 +24,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as transforms
 
+from boxoffice.compute import cores, device
 from boxoffice.media import sha256
 
 IMAGE_SIZE = 224
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# Images in a forward pass. No layer's output reaches 32 MB: larger pieces of memory glibc gives back
-# to the system after each layer, to get them anew and zeroed for the next, which at 10 images takes
-# a quarter of the time. Five divides the 30 frames of a trailer.
+# Images in a forward pass. No layer's output reaches 32 MB: larger pieces of memory go back to the
+# system after each layer (glibc), to come anew and zeroed for the next, which at 10 images takes a
+# quarter of the time. Five divides the 30 frames of a trailer.
 BATCH = 5
 MAX_TOKENS = 256
 MINILM = "all-MiniLM-L6-v2"
@@ -60,18 +60,6 @@ def workers() -> Iterator[ThreadPoolExecutor]:
             yield pool
     finally:
         torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def device() -> torch.device:
-    """The accelerator where there is one, else the CPU."""
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
 def normalized(images: np.ndarray) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """Posters and trailers as files: which film each belongs to, and why one is set aside."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
+
+from boxoffice.compute import cores
 
 STAND_IN = "stand-in rendered by boxoffice"  # the comment that every rendered file carries
 NAMED = 3  # twins that a reason names, of a group that may be large
@@ -122,8 +123,7 @@ def _digests(path: Path, content: Callable[[Path], str]) -> tuple[str, str, str]
 def _in_threads(function: Callable, items: Iterable, label: str) -> list:
     """`function` of every item, in order; hashing and decoding release Python's lock."""
     items = list(items)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # No bar where nobody looks: a notebook's output must not depend on the time it took.
+    with ThreadPoolExecutor(cores()) as pool:
         bar = tqdm(pool.map(function, items), label, len(items), unit="file", delay=1)
         return list(bar)
 

@@ -11,9 +11,11 @@ from boxoffice import paths
 from boxoffice.encoders import image_encoder, text_encoder
 from boxoffice.network_files import load_card, load_weights
 from boxoffice.networks import FusionNetwork, OrdinalCrossEntropy, pool_frames
-from boxoffice.revenue_classes import CLASSES
+from boxoffice.revenue_classes import CLASSES, class_edges, revenue_class
 from boxoffice.trailers import read_trailer
 from boxoffice.training import Rows, Settings, Trained, fit, predict
+
+MODALITIES = ("text", "video", "audio")
 
 
 def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
@@ -34,6 +36,46 @@ def class_weights(target: np.ndarray) -> np.ndarray:
     """Weights that make every class count the same: float array of shape (8,)."""
     counts = np.bincount(target, minlength=len(CLASSES))
     return len(target) / (len(CLASSES) * np.maximum(counts, 1))
+
+
+def check_choices(modalities: list[str], splits: list[str]) -> None:
+    """Refuse modalities and splits that there are not.
+
+    Raises
+    ------
+    ValueError
+        With what was expected.
+    """
+    unknown = [name for name in modalities if name not in MODALITIES]
+    if unknown or not modalities or len(set(modalities)) < len(modalities):
+        raise ValueError(f"modalities are {modalities}, expected some of {', '.join(MODALITIES)}")
+    for split in splits:
+        shares = split.split("/")
+        if not all(share.isdigit() for share in shares) or sum(map(int, shares)) != 100:
+            raise ValueError(f"split {split!r} is no training/validation/test that adds up to 100")
+        if len(shares) != 3 or "0" in shares:
+            raise ValueError(f"split {split!r} needs three parts, none of them empty")
+
+
+def rows_by_part(inputs: dict[str, np.ndarray], revenue, parts: np.ndarray) -> dict[str, Rows]:
+    """Rows of the parts 'train', 'validation' and 'test', whose class edges the training rows set.
+
+    Parameters
+    ----------
+    inputs : dict of arrays of shape (n, ...)
+    revenue : array of shape (n,)
+        USD.
+    parts : array of str of shape (n,)
+        Rows of other parts are left out.
+    """
+    edges = class_edges(revenue[parts == "train"])
+    return {
+        part: Rows(
+            {name: values[parts == part] for name, values in inputs.items()},
+            revenue_class(revenue[parts == part], edges),
+        )
+        for part in ("train", "validation", "test")
+    }
 
 
 def train_classes(
@@ -94,8 +136,10 @@ class MultimodalModel:
     def __init__(self, folder: Path = paths.MODELS):
         self.card = load_card("multimodal", folder)
         self.modalities = list(self.card["widths"])
-        self.reader = text_encoder(self.card["text_encoder"]["name"])
-        self.viewer = image_encoder(**self.card["image_encoder"]["arguments"])
+        self.reader = text_encoder(**self.card["text_encoder"]["arguments"])
+        self.viewer = None
+        if "video" in self.modalities:
+            self.viewer = image_encoder(**self.card["image_encoder"]["arguments"])
         network = FusionNetwork(self.card["widths"], self.card["fusion"])
         self.network = load_weights(network, self.card, folder)
 
@@ -116,8 +160,9 @@ class MultimodalModel:
             inputs["text"] = self.reader([text])
         if trailer is not None and {"video", "audio"} & set(self.modalities):
             frames, waveform = read_trailer(trailer)
-            inputs["video"] = pool_frames(self.viewer(frames)[None])
             inputs["audio"] = waveform[None]
+            if self.viewer:
+                inputs["video"] = pool_frames(self.viewer(frames)[None])
         inputs = {name: inputs[name] for name in self.modalities if name in inputs}
         if not inputs:
             raise ValueError(f"nothing to predict from: give one of {', '.join(self.modalities)}")

@@ -9,6 +9,7 @@ from boxoffice.revenue_classes import CLASSES
 AUDIO_DIM = 1024
 WINDOW = 400  # samples: 25 ms
 TOKEN_DIM = 256
+FUSIONS = ("concatenation", "attention")
 LIMIT = 5.0  # standard deviations
 
 
@@ -157,6 +158,8 @@ class FusionNetwork(nn.Module):
         modality_dropout: float = 0.0,
     ):
         super().__init__()
+        if fusion not in FUSIONS:
+            raise ValueError(f"unknown fusion {fusion!r}, expected one of {', '.join(FUSIONS)}")
         self.modality_dropout = modality_dropout
         self.towers = nn.ModuleDict({name: tower(name, width) for name, width in widths.items()})
         self.dims = widths | ({"audio": AUDIO_DIM} if "audio" in widths else {})
@@ -171,6 +174,9 @@ class FusionNetwork(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(256, len(CLASSES)),
         )
+
+    def extra_repr(self) -> str:
+        return f"modality_dropout={self.modality_dropout}"
 
     def fit_scale(self, inputs: dict[str, np.ndarray]) -> "FusionNetwork":
         """Standardize the facts by training rows."""

@@ -10,13 +10,14 @@ from dvclive import Live
 from torch import Tensor, nn
 
 from boxoffice import paths
+from boxoffice.compute import cores
 from boxoffice.embeddings import augmented
 from boxoffice.encoders import image_encoder, normalized
 from boxoffice.media import sha256
 from boxoffice.network_files import load_card, load_weights
 from boxoffice.networks import RevenueNetwork
 from boxoffice.posters import read_poster
-from boxoffice.training import Rows, Settings, Trained, available_cores, fit, predict
+from boxoffice.training import Rows, Settings, Trained, fit, predict
 
 
 @dataclass
@@ -52,7 +53,7 @@ class PosterFiles(Rows):
         posters = self.inputs["poster"][rows]
         others = {name: values for name, values in self.inputs.items() if name != "poster"}
         inputs, target = Rows(others, self.target).batch(rows)
-        with ThreadPoolExecutor(available_cores()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             images = list(pool.map(read_poster, posters))
         if self.training:
             draw = np.random.default_rng(int(torch.randint(2**62, ())))
@@ -105,7 +106,6 @@ def train_revenue(
         checkpoint,
         live,
         progress,
-        n_threads=available_cores() if backbone else 1,
     )
     return trained, predict(trained.network, validation), predict(trained.network, asked)
 
@@ -129,7 +129,10 @@ class PosterModel:
     def __init__(self, folder: Path = paths.MODELS):
         self.card = load_card("poster", folder)
         finetuned = self.card["encoder"]["finetuned"]
-        self.encoder = image_encoder(**self.card["encoder"]["arguments"])
+        arguments = self.card["encoder"]["arguments"]
+        if finetuned:  # the file beside the card holds the backbone's weights, too
+            arguments = arguments | {"weights": None, "random_weights": True}
+        self.encoder = image_encoder(**arguments)
         backbone = self.encoder.module if finetuned else None
         network = RevenueNetwork(self.card["widths"], backbone)
         self.network = load_weights(network, self.card, folder)

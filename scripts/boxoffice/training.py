@@ -7,6 +7,7 @@ step would double.
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,11 +25,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from boxoffice import paths
+from boxoffice.compute import cores, device
 from boxoffice.reports import replacing, rounded
 
-CHECKPOINTS = paths.CACHE / "checkpoints"
+CHECKPOINTS = paths.DATA / "cache" / "checkpoints"  # of this checkout alone
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints of one run
 EVALUATION_BATCH = 256
+VERSION = 1  # of the loop: a checkpoint of another one does not count
 
 
 class Data(Protocol):
@@ -96,13 +99,6 @@ class Trained(NamedTuple):
     history: pd.DataFrame
 
 
-def find_device() -> torch.device:
-    """The accelerator where there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Let torch use so many threads inside the block."""
@@ -114,25 +110,25 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def mixed_precision(device: torch.device):
+def mixed_precision(place: torch.device):
     """bfloat16 where the GPU computes in it; it needs no scaling of gradients."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+    if place.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 
 
-def to_device(batch: tuple[dict[str, Tensor], Tensor], device: torch.device):
+def to_device(batch: tuple[dict[str, Tensor], Tensor], place: torch.device):
     inputs, target = batch
-    return {name: values.to(device) for name, values in inputs.items()}, target.to(device)
+    return {name: values.to(place) for name, values in inputs.items()}, target.to(place)
 
 
-def train_epoch(network, data, loss, optimizer, batch_size, device) -> float:
+def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
     """Learn from every row once, in a random order; the mean loss."""
     network.train()
     total = 0.0
     for rows in torch.randperm(len(data)).split(batch_size):
-        inputs, target = to_device(data.batch(rows.numpy()), device)
-        with mixed_precision(device):
+        inputs, target = to_device(data.batch(rows.numpy()), place)
+        with mixed_precision(place):
             answer = network(inputs)
         value = loss(answer.float(), target)
         optimizer.zero_grad()
@@ -143,13 +139,13 @@ def train_epoch(network, data, loss, optimizer, batch_size, device) -> float:
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, data: Data, device: torch.device) -> tuple[Tensor, Tensor]:
+def answers(network: nn.Module, data: Data, place: torch.device) -> tuple[Tensor, Tensor]:
     """What a network answers for every row, in evaluation mode, and the targets."""
-    network.to(device).eval()
+    network.to(place).eval()
     found = []
     for rows in torch.arange(len(data)).split(EVALUATION_BATCH):
-        inputs, target = to_device(data.batch(rows.numpy()), device)
-        with mixed_precision(device):
+        inputs, target = to_device(data.batch(rows.numpy()), place)
+        with mixed_precision(place):
             found.append((network(inputs).float(), target))
     answer, target = zip(*found, strict=True)
     return torch.cat(answer), torch.cat(target)
@@ -158,15 +154,16 @@ def answers(network: nn.Module, data: Data, device: torch.device) -> tuple[Tenso
 def predict(network: nn.Module, data: Data) -> np.ndarray:
     """What a network answers for every row, float32, in the rows' order."""
     with threads(1):
-        return answers(network, data, find_device())[0].cpu().numpy()
+        return answers(network, data, device())[0].cpu().numpy()
 
 
-def fingerprint(network: nn.Module, *parts: Any) -> str:
-    """A hash of the weights that training starts from and of all else that decides its course."""
-    digest = hashlib.sha256(repr(parts).encode())
-    for name, values in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(values.cpu().numpy())
+def fingerprint(network: nn.Module, loss: nn.Module, *parts: Any) -> str:
+    """A hash of the layers and weights that training starts from, and of all that decides it."""
+    digest = hashlib.sha256(repr((VERSION, network, loss, parts)).encode())
+    for module in (network, loss):
+        for name, values in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(values.cpu().numpy())
     return digest.hexdigest()
 
 
@@ -193,7 +190,6 @@ def fit(
     checkpoint: Path | None = None,
     live: Live | None = None,
     progress: bool = False,
-    n_threads: int = 1,
 ) -> Trained:
     """Train until the validation loss has not improved for `settings.patience` epochs.
 
@@ -212,16 +208,15 @@ def fit(
         data, settings and seed.
     live : Live, optional
         Gets the losses and the learning rate after every epoch.
-    n_threads : int
-        One thread gives the same sums on every number of cores.
 
     Returns
     -------
     Trained
     """
-    device = find_device()
-    network.to(device)
-    loss.to(device)
+    place = device()
+    torch.use_deterministic_algorithms(place.type == "cuda", warn_only=True)
+    network.to(place)
+    loss.to(place)
     optimizer = torch.optim.AdamW(
         network.parameters(),
         lr=settings.learning_rate,
@@ -231,17 +226,15 @@ def fit(
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
     )
-    run = fingerprint(
-        network, settings, seed, train.fingerprint(), validation.fingerprint(), loss.state_dict()
-    )
+    run = fingerprint(network, loss, settings, seed, train.fingerprint(), validation.fingerprint())
     state = load_checkpoint(checkpoint, run)
     if state is None:
         state = {"run": run, "history": [], "best_epoch": 0, "val_loss": float("inf")}
         state["best"] = deepcopy(network.state_dict())
     elif "optimizer" in state:
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
+        network.load_state_dict(state.pop("network"))
+        optimizer.load_state_dict(state.pop("optimizer"))
+        scheduler.load_state_dict(state.pop("scheduler"))
 
     def finished() -> bool:
         epoch = len(state["history"])
@@ -257,13 +250,18 @@ def fit(
         disable=not progress,
     )
     saved = time.monotonic()
-    with threads(n_threads):
+    with threads(1):  # the same sums on every number of cores
         while not finished():
             epoch = len(state["history"]) + 1
             torch.manual_seed(seed + 1_000_003 * epoch)
             rate = optimizer.param_groups[0]["lr"]
-            train_loss = train_epoch(network, train, loss, optimizer, settings.batch_size, device)
-            val_loss = loss(*answers(network, validation, device)).item()
+            train_loss = train_epoch(network, train, loss, optimizer, settings.batch_size, place)
+            val_loss = loss(*answers(network, validation, place)).item()
+            if not np.isfinite(val_loss):
+                raise ValueError(
+                    f"training diverged: the validation loss of epoch {epoch} is {val_loss}; "
+                    f"lower the learning rate, now {settings.learning_rate:g}"
+                )
             scheduler.step(val_loss)
             if val_loss < state["val_loss"]:
                 best = {name: values.cpu().clone() for name, values in network.state_dict().items()}
@@ -313,10 +311,6 @@ def live_log(stage: str) -> Live:
     )
 
 
-def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
     """Call a function with each dict of keyword arguments, on all cores; answers in order.
 
@@ -324,8 +318,22 @@ def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
     one after the other, for they would share it.
     """
     calls = list(calls)
-    n_jobs = 1 if find_device().type != "cpu" else min(available_cores(), len(calls))
-    return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(**c) for c in calls)
+    n_jobs = 1 if device().type != "cpu" else min(cores(), len(calls))
+    work = (delayed(in_worker)(os.getpid(), function, call) for call in calls)
+    return Parallel(n_jobs=n_jobs, return_as="generator")(work)
+
+
+def in_worker(parent: int, function: Callable, call: dict):
+    """Call a function in a process that ends when its parent has been killed."""
+    if os.getpid() != parent and "watch" not in (thread.name for thread in threading.enumerate()):
+        threading.Thread(target=end_with, args=(os.getppid(),), name="watch", daemon=True).start()
+    return function(**call)
+
+
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def forget(stage: str) -> None:
