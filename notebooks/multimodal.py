@@ -116,7 +116,8 @@ films[["title", "release_year", "text"]].tail(3).style.hide().set_properties(
 def train_and_ask(inputs, revenue, parts, settings, **more):
     """Arguments of one training; class edges come from its training rows alone."""
     rows = rows_by_part(inputs, revenue, parts)
-    return {**rows, "asked": rows.pop("test"), "settings": settings, **design, **more}
+    asked = rows.pop("test")
+    return {**rows, "asked": asked, "settings": settings, **design, **more}
 
 
 # %% [markdown]
