@@ -7,6 +7,7 @@ text by itself, each on one thread; several run at once on the threads of `worke
 
 import copy
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as transforms
+from tqdm import TqdmWarning
 
 from boxoffice.compute import cores, device
 from boxoffice.media import sha256
@@ -463,8 +465,10 @@ def _pretrained(
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers from telling how far it has loaded."""
-    from transformers.utils import logging
+    """Keep transformers from telling how far it has loaded, and with which bars."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # that Jupyter's widgets are not installed
+        from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
