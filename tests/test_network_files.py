@@ -1,5 +1,6 @@
 """Networks on disk: the same bytes, tied to their card, and no code when loaded."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,6 +9,18 @@ from torch import nn
 
 from boxoffice import paths
 from boxoffice.network_files import NetworkFileError, load_card, load_weights, save_network
+
+
+@pytest.mark.parametrize("name", ["poster", "multimodal"])
+def test_the_exported_networks_belong_to_their_cards(name):
+    path = paths.MODELS / f"{name}.safetensors"
+    if not path.exists():
+        pytest.skip("the networks of a whole run are not here (dvc repro)")
+    card = load_card(name)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    asked = {"target", "source", "media", "row_filter", "training_rows", "metrics", "widths"}
+    assert asked < set(card)
+    assert card["not_for"]
 
 
 @pytest.fixture
