@@ -3,7 +3,6 @@
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from socketserver import BaseRequestHandler, TCPServer
 
 import numpy as np
@@ -25,6 +24,7 @@ from boxoffice.encoders import (
     text_encoder,
     workers,
 )
+from boxoffice.training import threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
 TEXTS = [
@@ -91,16 +91,6 @@ def no_network(monkeypatch, tmp_path):
     close_session()
 
 
-@contextmanager
-def torch_threads(count):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 # Images
 
 
@@ -149,7 +139,7 @@ def test_an_image_is_embedded_alike_in_any_company(encoders, pictures, name):
 def test_the_number_of_threads_changes_no_bit(encoders, minilm, pictures):
     vectors = []
     for count in (1, 2):
-        with torch_threads(count):
+        with threads(count):
             vectors.append((encoders["efficientnet_lite0"](pictures), minilm(TEXTS)))
             assert torch.get_num_threads() == count
     for once, again in zip(*vectors, strict=True):
@@ -157,7 +147,7 @@ def test_the_number_of_threads_changes_no_bit(encoders, minilm, pictures):
 
 
 def test_every_worker_computes_on_one_thread():
-    with torch_threads(2):
+    with threads(2):
         with workers() as pool:
             counts = list(pool.map(lambda _: torch.get_num_threads(), range(2 * cores())))
         assert set(counts) == {1}
