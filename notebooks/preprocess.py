@@ -34,7 +34,7 @@ import seaborn as sns
 from IPython.display import Markdown
 
 from boxoffice import engagement, paths
-from boxoffice.credits import ROLES, credit_roles, people_names
+from boxoffice.credits import ROLES, company_names, credit_roles, people_names
 from boxoffice.features import (
     CLASSIC_GENRES,
     GENRES,
@@ -79,6 +79,8 @@ with replacing(paths.PROCESSED / "films.parquet") as path:
     films.to_parquet(path, index=False)
 with replacing(paths.PROCESSED / "people.parquet") as path:
     people_names(credits).to_parquet(path, index=False)
+with replacing(paths.PROCESSED / "companies.parquet") as path:
+    company_names(movies).to_parquet(path, index=False)
 films[["id", "title", "release_date", "budget", "revenue", "runtime", "genres", "success"]].tail()
 
 # %% [markdown]

@@ -45,6 +45,7 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pooch
 import seaborn as sns
 from IPython.display import Markdown
 from sklearn.base import clone
@@ -53,7 +54,7 @@ from sklearn.inspection import permutation_importance
 from boxoffice import paths
 from boxoffice.cards import film_card
 from boxoffice.conformal import interval_scores, residual_quantiles
-from boxoffice.credits import ROLES
+from boxoffice.credits import ROLES, known_names
 from boxoffice.export import export_model
 from boxoffice.features import FEATURE_SETS, input_columns
 from boxoffice.pipelines import fit_films, track_record_inputs
@@ -407,11 +408,24 @@ save_plot("regress", "intervals", figure)
 # ## Export
 #
 # The exported models are those whose figures are reported: the selected ones, fitted on the temporal
-# split's training films. The ONNX file takes the features in the card's order; `history.parquet`
-# holds the training films from which track records and the market are computed.
+# split's training films. The ONNX file takes the features in the card's order. `history.parquet`
+# holds the training films from which track records and the market are computed, and `names.parquet`
+# who is meant by a name: the one with most of these films, where several bear it. The card of the
+# model that needs the two has their SHA-256 sums.
 
 # %%
-for feature_set in ("classic", "pre_release"):
+history = films.loc[train, ["id", "title", *track_record_inputs(films), "log_revenue"]]
+with replacing(paths.MODELS / "history.parquet") as path:
+    history.to_parquet(path, index=False)
+names = known_names(
+    history,
+    pd.read_parquet(paths.PROCESSED / "people.parquet"),
+    pd.read_parquet(paths.PROCESSED / "companies.parquet"),
+)
+with replacing(paths.MODELS / "names.parquet") as path:
+    names.to_parquet(path, index=False)
+
+for feature_set, files in (("classic", []), ("pre_release", ["history.parquet", "names.parquet"])):
     pipeline = temporal[feature_set]
     export_model(
         f"revenue_{feature_set}",
@@ -425,11 +439,8 @@ for feature_set in ("classic", "pre_release"):
             selected=selected[feature_set],
             metrics={"temporal": held_out["temporal"][feature_set]["selected"]},
             interval=intervals[feature_set],
+            files={name: pooch.file_hash(paths.MODELS / name) for name in files},
         ),
-    )
-with replacing(paths.MODELS / "history.parquet") as path:
-    films.loc[train, ["id", *track_record_inputs(films), "log_revenue"]].to_parquet(
-        path, index=False
     )
 
 # %% [markdown]

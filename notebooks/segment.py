@@ -250,6 +250,7 @@ export_model(
     {
         "target": "label: the number of the segment; scores: distances to the centroids",
         "segments": synthetic_found["names"],
+        "scores": dict(zip(segments.SCORES, segments.WEIGHTS.T.tolist(), strict=True)),
         "source": "synthetic films made in the pattern of the assignment's films",
         "row_filter": "none",
         "training_rows": len(synthetic),

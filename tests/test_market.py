@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.market import FEWEST, MarketContext
+from boxoffice.budgets import FEWEST
+from boxoffice.market import MarketContext
 
 FILM = st.fixed_dictionaries(
     {

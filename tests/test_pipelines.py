@@ -168,7 +168,7 @@ def test_the_track_record_is_of_earlier_training_films_alone(films, feature_set)
     features = []
     for rows in (early, train):
         step = fitted(feature_set, rows)["features"].named_transformers_["track_record"]
-        step.mean_ = {"revenue": 0.0, "return": 0.0}
+        step.careers_.mean_ = {"revenue": 0.0, "return": 0.0}
         features.append(step.transform(early)[columns])
     np.testing.assert_allclose(features[0], features[1], rtol=1e-9, atol=1e-9)
     assert (features[0].filter(like="_count") > 0).any().any()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from boxoffice.track_record import LEAST_REVENUE, MOST_RETURN, STATISTICS, TrackRecord
+from boxoffice.careers import LEAST_REVENUE, MOST_RETURN, STATISTICS
+from boxoffice.track_record import TrackRecord
 
 TEST_ROLES = ("director", "cast")
 PEOPLE = st.lists(st.integers(0, 5), max_size=3, unique=True)
@@ -93,7 +94,7 @@ def test_the_future_does_not_reach_the_past(train, later, revenue):
     )
     plain = fitted(train)
     for other in (fitted(changed), fitted(pd.concat([train, later], ignore_index=True))):
-        other.mean_ = plain.mean_
+        other.careers_.mean_ = plain.careers_.mean_
         same(other.transform(train), plain.transform(train))
 
 

@@ -26,6 +26,7 @@ CREW_ROLES = {
 BILLED = 5  # cast members that count
 COMPANIES = 5
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
+PEOPLE = ("cast", *CREW_ROLES)  # roles whose entities are people
 
 SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
 TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
@@ -148,3 +149,47 @@ def people_names(credits: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
     return table.drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def company_names(movies: pd.DataFrame) -> pd.DataFrame:
+    """`id` and `name` of all production companies, one row per id, ordered by id."""
+    records = [
+        (record_ids([company])[0], company["name"])
+        for companies in _records(movies["production_companies"])
+        for company in companies
+    ]
+    table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
+    return table.drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of a name share: 'Penélope Cruz' and 'penelope  cruz' are one."""
+    return " ".join(words(name)) or name.strip().casefold()
+
+
+def known_names(films: pd.DataFrame, people: pd.DataFrame, companies: pd.DataFrame) -> pd.DataFrame:
+    """Who is meant by a name: of those who share it, the one with most of these films.
+
+    Parameters
+    ----------
+    films : DataFrame
+        Columns of lists of ids by role.
+    people, companies : DataFrame
+        `id` and `name`.
+
+    Returns
+    -------
+    DataFrame
+        `kind` ('person' or 'company'), `key` (see `name_key`), `name` and `id`, one row per kind
+        and key, ordered by both.
+    """
+    tables = []
+    for kind, table, roles in (("person", people, PEOPLE), ("company", companies, ("companies",))):
+        ids = pd.concat([films[role].explode() for role in roles if role in films])
+        table = table.assign(kind=kind, key=table["name"].map(name_key))
+        table["films"] = table["id"].map(ids.value_counts())
+        tables.append(table.dropna(subset="films"))
+    known = pd.concat(tables).sort_values(["kind", "key", "films", "id"], ascending=[1, 1, 0, 1])
+    return known.drop_duplicates(["kind", "key"])[["kind", "key", "name", "id"]].reset_index(
+        drop=True
+    )

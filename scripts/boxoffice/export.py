@@ -64,17 +64,18 @@ def final_step(estimator: BaseEstimator) -> BaseEstimator:
 
 
 def describe_features(table: pd.DataFrame) -> list[dict]:
-    """Name, unit and training range of every feature, in the order that the model takes them.
+    """Name, unit, range and median of every training feature, in the order that the model takes.
 
     A feature that no training film had has no range: null.
     """
-    ranges = table.astype(float).agg(["min", "max"]).astype(object)
+    ranges = table.astype(float).agg(["min", "median", "max"]).astype(object)
     ranges = ranges.where(ranges.notna(), None)
     return [
         {
             "name": name,
             "unit": unit(name),
             "minimum": ranges.loc["min", name],
+            "median": ranges.loc["median", name],
             "maximum": ranges.loc["max", name],
         }
         for name in table

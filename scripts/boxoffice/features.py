@@ -64,6 +64,24 @@ def genre_flags(genres: pd.Series, labels: tuple[str, ...] = GENRES) -> pd.DataF
     )
 
 
+def calendar_facts(dates: pd.Series) -> dict[str, pd.Series]:
+    """`weekday` (Monday = 0), `season_sin` and `season_cos` (day of the year on a circle)."""
+    angle = 2 * np.pi * dates.dt.day_of_year / 365.25
+    return {
+        "weekday": dates.dt.day_of_week,
+        "season_sin": np.sin(angle),
+        "season_cos": np.cos(angle),
+    }
+
+
+def certificate_flags(certificates: pd.Series) -> dict[str, pd.Series]:
+    """One 0/1 column per certificate, named `certificate_<name>`."""
+    return {
+        f"certificate_{column_name(label)}": (certificates == label).astype(float)
+        for label in CERTIFICATES
+    }
+
+
 def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     """Features that a film's own row states; nothing here is fitted.
 
@@ -75,31 +93,25 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, same index
-        `budget_implausible` (0/1: the budget is stated in another unit), `weekday` (Monday = 0),
-        `season_sin` and `season_cos` (day of the year on a circle), `english` (0/1), a flag per
-        genre; where the source has the columns, `american` (0/1), a flag per
-        certificate, `log_vote_count` and `log_popularity` (natural log of 1 + value).
+        `budget_implausible` (0/1: the budget is stated in another unit), those of
+        `calendar_facts`, `english` (0/1), a flag per genre; where the source has the columns,
+        `american` (0/1), a flag per certificate, `log_vote_count` and `log_popularity` (natural
+        log of 1 + value).
     """
-    angle = 2 * np.pi * films["release_date"].dt.day_of_year / 365.25
     facts = {
         "budget_implausible": (films["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
-        "weekday": films["release_date"].dt.day_of_week.astype("int64"),
-        "season_sin": np.sin(angle),
-        "season_cos": np.cos(angle),
+        **calendar_facts(films["release_date"]),
         "english": (films["original_language"] == "en").astype(float),
         **genre_flags(films["genres"]),
     }
     if "certificate" in films:
-        facts |= {
-            f"certificate_{column_name(label)}": (films["certificate"] == label).astype(float)
-            for label in CERTIFICATES
-        }
+        facts |= certificate_flags(films["certificate"])
     if "countries" in films:
         facts["american"] = films["countries"].map(lambda names: float(AMERICA in names))
     for name in ("vote_count", "popularity"):
         if name in films:
             facts[f"log_{name}"] = np.log1p(films[name])
-    return pd.DataFrame(facts, index=films.index)
+    return pd.DataFrame(facts, index=films.index).astype({"weekday": "int64"})
 
 
 def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:

@@ -2,10 +2,10 @@
 
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from dvclive import Live
 
 from boxoffice import paths
 from boxoffice.encoders import image_encoder, text_encoder
@@ -14,6 +14,9 @@ from boxoffice.networks import FusionNetwork, OrdinalCrossEntropy, pool_frames
 from boxoffice.revenue_classes import CLASSES, class_edges, revenue_class
 from boxoffice.trailers import read_trailer
 from boxoffice.training import Rows, Settings, Trained, fit, predict
+
+if TYPE_CHECKING:  # prediction needs no DVCLive
+    from dvclive import Live
 
 MODALITIES = ("text", "video", "audio")
 
@@ -89,7 +92,7 @@ def train_classes(
     modality_dropout: float = 0.0,
     label_spread: float = 0.0,
     checkpoint: Path | None = None,
-    live: Live | None = None,
+    live: "Live | None" = None,
     progress: bool = False,
 ) -> tuple[Trained, np.ndarray]:
     """Train a network of this seed and ask it for other rows.

@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from dvclive import Live
 from torch import Tensor, nn
 
 from boxoffice import paths
@@ -18,6 +18,9 @@ from boxoffice.network_files import load_card, load_weights
 from boxoffice.networks import RevenueNetwork
 from boxoffice.posters import read_poster
 from boxoffice.training import Rows, Settings, Trained, fit, predict
+
+if TYPE_CHECKING:  # prediction needs no DVCLive
+    from dvclive import Live
 
 
 @dataclass
@@ -74,7 +77,7 @@ def train_revenue(
     seed: int,
     encoder: dict | None = None,
     checkpoint: Path | None = None,
-    live: Live | None = None,
+    live: "Live | None" = None,
     progress: bool = False,
 ) -> tuple[Trained, np.ndarray, np.ndarray]:
     """Train a network of this seed and ask it for the validation rows and others.

@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from boxoffice import paths
+
+if TYPE_CHECKING:  # the service writes files too, and has no matplotlib
+    from matplotlib.figure import Figure
 
 SIGNIFICANT_DIGITS = 6
 
@@ -67,7 +70,7 @@ def save_table(stage: str, name: str, table: pd.DataFrame, index: bool = False) 
         )
 
 
-def save_plot(stage: str, name: str, figure: Figure) -> None:
+def save_plot(stage: str, name: str, figure: "Figure") -> None:
     """Write `reports/plots/<stage>/<name>.png` (PNG, for its bytes are stable)."""
     with replacing(paths.PLOTS / stage / f"{name}.png") as temporary:
         figure.savefig(temporary, dpi=100, bbox_inches="tight")

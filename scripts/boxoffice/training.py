@@ -14,12 +14,11 @@ from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from dvclive import Live
 from joblib import Parallel, delayed
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -27,6 +26,9 @@ from tqdm import tqdm
 from boxoffice import paths
 from boxoffice.compute import cores, device
 from boxoffice.reports import replacing, rounded
+
+if TYPE_CHECKING:  # prediction needs no DVCLive
+    from dvclive import Live
 
 CHECKPOINTS = paths.DATA / "cache" / "checkpoints"  # of this checkout alone
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints of one run
@@ -188,7 +190,7 @@ def fit(
     settings: Settings,
     seed: int,
     checkpoint: Path | None = None,
-    live: Live | None = None,
+    live: "Live | None" = None,
     progress: bool = False,
 ) -> Trained:
     """Train until the validation loss has not improved for `settings.patience` epochs.
@@ -289,7 +291,7 @@ def fit(
     return Trained(network.cpu().eval(), state["best_epoch"], state["val_loss"], history)
 
 
-def log(live: Live | None, row: dict) -> None:
+def log(live: "Live | None", row: dict) -> None:
     """Hand an epoch's figures to DVCLive, rounded as all that is reported."""
     if live is None:
         return
@@ -300,8 +302,10 @@ def log(live: Live | None, row: dict) -> None:
     live.next_step()
 
 
-def live_log(stage: str) -> Live:
+def live_log(stage: str) -> "Live":
     """DVCLive's log of a stage, which `dvc plots` draws: `reports/curves/<stage>/plots`."""
+    from dvclive import Live
+
     return Live(
         str(paths.CURVES / stage),
         save_dvc_exp=False,

@@ -1,0 +1,115 @@
+"""What entities' earlier films earned: the arithmetic behind the track record, on arrays alone.
+
+The service imports it, so it needs no scikit-learn; the transformer is `track_record.TrackRecord`.
+"""
+
+import numpy as np
+import pandas as pd
+
+STATISTICS = ("count", "revenue_best", "return_mean")
+SHRINKAGE = 2.0  # average films added to a mean of prior films
+# Wrong units and typing errors (a revenue of $12) must not mark a career: beyond these, values are
+# clipped in the record, not in the target.
+LEAST_REVENUE = np.log1p(1e4)  # log USD
+MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
+DAYS = (
+    1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
+)
+
+
+def _days(dates: pd.Series) -> np.ndarray:
+    return dates.to_numpy("datetime64[D]").astype("int64") + DAYS // 2
+
+
+def _pairs(lists: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Flatten a column of lists: row numbers and entity ids, shape (n_pairs,) each."""
+    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    ids = np.concatenate([np.asarray(item, dtype=np.int64) for item in lists] or [[]])
+    return np.repeat(np.arange(len(lists)), lengths), ids.astype(np.int64)
+
+
+class _History:
+    """All films of one role's entities, ordered by entity and day, with running sums and maxima."""
+
+    def __init__(self, entity, day, revenue, multiple):
+        order = np.lexsort((day, entity))
+        self.entities, code = np.unique(entity[order], return_inverse=True)
+        self.start = np.searchsorted(code, np.arange(len(self.entities)))
+        self.key = code * DAYS + day[order]
+        self.return_sum = np.concatenate([[0.0], np.cumsum(multiple[order])])
+        # One running maximum serves all entities: an offset per entity lifts each above the last.
+        offset = code * 1000.0
+        self.revenue_best = np.maximum.accumulate(revenue[order] + offset) - offset
+
+    def before(self, entity, day):
+        """Slices [low, high) of an entity's films released strictly before a day."""
+        if not len(self.entities):
+            nothing = np.zeros(len(entity), dtype=np.int64)
+            return nothing, nothing
+        code = np.searchsorted(self.entities, entity).clip(max=len(self.entities) - 1)
+        low = self.start[code]
+        high = np.searchsorted(self.key, code * DAYS + day, side="left")
+        known = self.entities[code] == entity
+        return np.where(known, low, 0), np.where(known, high, 0)
+
+
+class Careers:
+    """Training films by role and entity, which tell what came strictly before a film.
+
+    Parameters
+    ----------
+    films : DataFrame of shape (n, ...)
+        Training rows: `release_date`, `log_budget` (natural log USD) and the columns of `roles`.
+    log_revenue : array of shape (n,)
+        Natural log of revenue in USD.
+    roles : tuple of str
+        Columns of lists of entity ids.
+
+    Attributes
+    ----------
+    history_ : dict of role to the training films of its entities
+    mean_ : dict
+        Training means of log revenue (`revenue`) and log revenue/budget (`return`).
+    """
+
+    def __init__(self, films: pd.DataFrame, log_revenue, roles: tuple[str, ...]):
+        revenue = np.asarray(log_revenue, dtype=float)
+        multiple = (revenue - films["log_budget"].to_numpy(float)).clip(-MOST_RETURN, MOST_RETURN)
+        revenue = revenue.clip(min=LEAST_REVENUE)
+        self.roles = roles
+        self.mean_ = {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
+        day = _days(films["release_date"])
+        self.history_ = {}
+        for role in roles:
+            row, entity = _pairs(films[role])
+            self.history_[role] = _History(entity, day[row], revenue[row], multiple[row])
+
+    def features(self, films: pd.DataFrame, shrinkage: float) -> dict[str, np.ndarray]:
+        """`<role>_<statistic>`: an array of shape (n,) each, no missing values.
+
+        `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
+        mean log of revenue / budget, drawn towards the training mean by `shrinkage` average films.
+        """
+        day = _days(films["release_date"])
+        blocks = {}
+        for role in self.roles:
+            blocks |= self._role_features(role, films[role], day, shrinkage)
+        return blocks
+
+    def _role_features(
+        self, role: str, lists: pd.Series, day: np.ndarray, shrinkage: float
+    ) -> dict[str, np.ndarray]:
+        history, n = self.history_[role], len(lists)
+        row, entity = _pairs(lists)
+        low, high = history.before(entity, day[row])
+        seen = high > low
+        row, low, high = row[seen], low[seen], high[seen]
+        count = np.bincount(row, high - low, minlength=n)
+        total = np.bincount(row, history.return_sum[high] - history.return_sum[low], minlength=n)
+        best = np.full(n, -np.inf)
+        np.maximum.at(best, row, history.revenue_best[high - 1])
+        return {
+            f"{role}_count": np.log1p(count),
+            f"{role}_revenue_best": np.where(count > 0, best, self.mean_["revenue"]),
+            f"{role}_return_mean": (total + shrinkage * self.mean_["return"]) / (count + shrinkage),
+        }
