@@ -1,0 +1,391 @@
+"""Ask the exported models: one film as somebody states it, or a table of films.
+
+The API, its page and the command line answer through this module alone.
+"""
+
+import ctypes
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+
+from boxoffice import paths
+from boxoffice.drivers import (
+    WORDS,
+    Drivers,
+    factor_words,
+    largest,
+    point_words,
+    value_words,
+)
+from boxoffice.exported_models import ExportedModel, ModelFileError, checked_bytes
+from boxoffice.features import CLASSIC_GENRES, column_name
+from boxoffice.film_features import Past, known_numbers, matrix, pre_release_columns
+from boxoffice.stated_films import film_row, read_names, stated_value
+
+# request field -> column of the films, for what exists after release only
+AFTER_RELEASE = {
+    "popularity": "popularity",
+    "vote_avg": "vote_average",
+    "vote_count": "vote_count",
+}
+GENRE_FLAGS = {column_name(genre): f"genre_{column_name(genre)}" for genre in CLASSIC_GENRES}
+CLASSIC_NUMBERS = {
+    "budget": "budget",
+    **AFTER_RELEASE,
+    "runtime": "runtime",
+    "release_year": "release_year",
+}
+EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
+# How a feature of the card reads in a request's terms: its field, and back from feature to value.
+RANGED = {
+    "log_budget": ("budget", np.expm1),
+    "runtime": ("runtime", float),
+    "popularity": ("popularity", float),
+    "vote_average": ("vote_avg", float),
+    "vote_count": ("vote_count", float),
+    "release_year": ("release_year", float),
+}
+
+
+class FilmModels:
+    """Revenue and success models of one feature set, which read the same features."""
+
+    def __init__(self, feature_set: str, folder: Path):
+        self.revenue = ExportedModel(f"revenue_{feature_set}", folder)
+        self.success = ExportedModel(f"success_{feature_set}", folder)
+        self.features = self.revenue.features
+        if self.success.features != self.features:
+            raise ModelFileError(
+                f"{folder}/success_{feature_set}.json names other features than "
+                f"revenue_{feature_set}.json: run `dvc repro`"
+            )
+        # The pre-release models put the exact training median for what is unknown; cards round it.
+        unknown = np.full(len(self.features), np.nan)
+        typical = self.revenue.median if feature_set == "classic" else unknown
+        self.drivers = Drivers(self.features, typical)
+        interval = self.revenue.card["interval"]
+        self.nominal, self.lower, self.upper = (
+            interval[key] for key in ("nominal", "lower", "upper")
+        )
+        self._limits = [
+            (place, low - EDGE * abs(low), high + EDGE * abs(high))
+            for place, (name, low, high) in enumerate(
+                zip(
+                    self.features,
+                    self.revenue.minimum.tolist(),
+                    self.revenue.maximum.tolist(),
+                    strict=True,
+                )
+            )
+            if name in RANGED
+        ]
+        medians = dict(zip(self.features, self.revenue.median.tolist(), strict=True))
+        self.typical = {
+            field: value_words(field, float(back(medians[name])))
+            for name, (field, back) in RANGED.items()
+            if name in medians
+        }
+
+    def outside(self, film: np.ndarray) -> list[str]:
+        """A warning for each number outside the training films' range."""
+        values = film.tolist()
+        return [
+            self._outside_words(place)
+            for place, low, high in self._limits
+            if values[place] < low or values[place] > high
+        ]
+
+    def _outside_words(self, place: int) -> str:
+        field, back = RANGED[self.features[place]]
+        least, most = (
+            value_words(field, float(back(end[place])))
+            for end in (self.revenue.minimum, self.revenue.maximum)
+        )
+        return (
+            f"{field} is outside the training films' range, {least} to {most}: "
+            "the forecast is an extrapolation"
+        )
+
+
+class Forecasts:
+    """The exported models of a folder, each checked against its card and loaded once.
+
+    Parameters
+    ----------
+    folder : Path
+        What `dvc repro` wrote to `models/`.
+
+    Attributes
+    ----------
+    cards : dict of name to card
+    known_films : DataFrame
+        `title`, `release_year` and `revenue` (nominal USD) of the training films.
+
+    Raises
+    ------
+    ModelFileError
+        If a file is missing or altered; the message names it.
+    """
+
+    def __init__(self, folder: Path = paths.MODELS):
+        # Arrow's other pools keep what they once had; this one gives it back.
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+        folder = Path(folder)
+        self._classic = FilmModels("classic", folder)
+        self._pre_release = FilmModels("pre_release", folder)
+        self._hit = ExportedModel("hit", folder)
+        self._segments = ExportedModel("segments", folder)
+        loaded = (
+            self._classic.revenue,
+            self._classic.success,
+            self._pre_release.revenue,
+            self._pre_release.success,
+            self._hit,
+            self._segments,
+        )
+        self.cards = {model.card["name"]: model.card for model in loaded}
+        for name, sha256 in self._pre_release.revenue.card.get("files", {}).items():
+            checked_bytes(folder / name, sha256)
+        self.folder = folder
+        self._past = Past(folder / "history.parquet")
+        self.known_films = self._past.films
+        self._ids = read_names(folder / "names.parquet")
+        self._needed = [
+            field for field, column in AFTER_RELEASE.items() if column in self._classic.features
+        ]
+        self._unused = [field for field in AFTER_RELEASE if field not in self._needed]
+        _return_freed_memory()
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The data that each model learned from, by its name."""
+        return {name: card["source"] for name, card in self.cards.items()}
+
+    def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
+        """What one film will earn.
+
+        Parameters
+        ----------
+        film : dict
+            Fields of the request that are stated and right (`film_fields.faults` tells); None is
+            one that was not stated.
+
+        Returns
+        -------
+        dict
+            `predicted_revenue` (nominal USD), `log_revenue` (natural log of 1 + USD), `interval`
+            (`nominal`, and the ends in USD), `model`, `drivers` and `warnings`.
+        """
+        models, features, warnings = self._read(film)
+        log_revenue, effects = models.drivers.ask(models.revenue.predict, features)
+        return {
+            "predicted_revenue": math.expm1(log_revenue),
+            "log_revenue": log_revenue,
+            "interval": {
+                "nominal": models.nominal,
+                "lower": math.expm1(log_revenue + models.lower),
+                "upper": math.expm1(log_revenue + models.upper),
+            },
+            "model": models.revenue.card["name"],
+            "drivers": self._told(models, film, effects, factor_words),
+            "warnings": warnings,
+        }
+
+    def success(self, film: dict[str, Any]) -> dict[str, Any]:
+        """Whether one film will earn more than 1.5 times its budget.
+
+        Returns
+        -------
+        dict
+            `success`, `probability_failure`, `probability_success`, `model`, `drivers` (effects
+            are differences of the probability) and `warnings`.
+        """
+        models, features, warnings = self._read(film)
+        probability, effects = models.drivers.ask(models.success.predict, features)
+        return {
+            "success": probability >= 0.5,
+            "probability_failure": 1 - probability,
+            "probability_success": probability,
+            "model": models.success.card["name"],
+            "drivers": self._told(models, film, effects, point_words),
+            "warnings": warnings,
+        }
+
+    def hit(self, film: dict[str, float]) -> dict[str, Any]:
+        """Whether a film's audience makes it a hit: `hit`, `hit_probability`, `model`, `warnings`.
+
+        Parameters
+        ----------
+        film : dict
+            `avg_watch_time` (minutes), `completion_rate` (0-1), `ratings_count`, `avg_rating`
+            (1-5).
+        """
+        features = _engagement(self._hit, film)
+        probability = float(self._hit.predict(features)[0])
+        return {
+            "hit": probability >= 0.5,
+            "hit_probability": probability,
+            "model": "hit",
+            "warnings": _engagement_warnings(self._hit, features[0]),
+        }
+
+    def segment(self, film: dict[str, float]) -> dict[str, Any]:
+        """A film's audience segment: `segment`, `engagement` and `popularity`, `model`, `warnings`.
+
+        Engagement and popularity are 0-1 within the training films' range and may lie beyond
+        outside of it.
+        """
+        features = _engagement(self._segments, film)
+        number = int(self._segments.run(features)["label"][0])
+        low, high = self._segments.minimum, self._segments.maximum
+        scaled = (features[0] - low) / (high - low)
+        scores = self._segments.card["scores"]
+        return {
+            "segment": self._segments.card["segments"][number],
+            **{name: float(scaled @ np.array(weights)) for name, weights in scores.items()},
+            "model": "segments",
+            "warnings": _engagement_warnings(self._segments, features[0]),
+        }
+
+    def score(self, films: pd.DataFrame) -> pd.DataFrame:
+        """Revenue and success of many films.
+
+        A row is answered by the classic model where all that it needs is known, else by the
+        pre-release model.
+
+        Parameters
+        ----------
+        films : DataFrame of shape (n, ...)
+            `budget` (USD, > 0) and `release_date` or `release_year`; where known `popularity`,
+            `runtime`, `vote_average`, `vote_count`, `original_language`, `certificate`,
+            `american` (0/1), `genre_<name>` (0/1) and a column of lists of ids per role. NaN, NaT
+            and None are unknown; a role without a column is unknown for all.
+
+        Returns
+        -------
+        DataFrame, same index
+            `predicted_revenue`, `log_revenue`, `revenue_lower`, `revenue_upper` (nominal USD),
+            `probability_success` and `model` ('classic' or 'pre_release').
+        """
+        classic = self._is_classic(films)
+        log_revenue, lower, upper, probability = (np.empty(len(films)) for _ in range(4))
+        for rows, models, features_of in (
+            (classic, self._classic, self.classic_features),
+            (~classic, self._pre_release, self.pre_release_features),
+        ):
+            if not rows.any():
+                continue
+            features = features_of(films if rows.all() else films[rows]).astype(np.float32)
+            log_revenue[rows] = models.revenue.predict(features)
+            probability[rows] = models.success.predict(features)
+            lower[rows], upper[rows] = models.lower, models.upper
+        return pd.DataFrame(
+            {
+                "predicted_revenue": np.expm1(log_revenue),
+                "log_revenue": log_revenue,
+                "revenue_lower": np.expm1(log_revenue + lower),
+                "revenue_upper": np.expm1(log_revenue + upper),
+                "probability_success": probability,
+                "model": np.where(classic, "classic", "pre_release"),
+            },
+            index=films.index,
+        )
+
+    def classic_features(self, films: pd.DataFrame) -> np.ndarray:
+        """The classic models' features of films as `score` takes them, shape (n, n_features)."""
+        names = [*CLASSIC_NUMBERS.values(), *GENRE_FLAGS.values()]
+        columns = {name: films[name].to_numpy(float) for name in names if name in films}
+        if "release_year" not in columns:
+            columns["release_year"] = films["release_date"].dt.year.to_numpy()
+        return matrix(self._classic.features, known_numbers(columns), len(films))
+
+    def pre_release_features(self, films: pd.DataFrame) -> np.ndarray:
+        """The pre-release models' features of films as `score` takes them."""
+        columns = pre_release_columns(films, self._past)
+        return matrix(self._pre_release.features, columns, len(films))
+
+    def _is_classic(self, films: pd.DataFrame) -> np.ndarray:
+        needed = [AFTER_RELEASE[field] for field in self._needed]
+        if not set(needed) <= set(films):
+            return np.zeros(len(films), dtype=bool)
+        return films[needed].notna().all(axis=1).to_numpy()
+
+    def _read(self, film: dict[str, Any]) -> tuple[FilmModels, np.ndarray, list[str]]:
+        """The models that answer a film, its features of shape (n_features,), and warnings."""
+        missing = [field for field in self._needed if film.get(field) is None]
+        if missing:
+            models, warnings = self._pre_release, self._not_used(film, missing)
+            stated, unknown = film_row(film, self._ids)
+            features = self.pre_release_features(stated)[0]
+            warnings += unknown
+        else:
+            models, warnings = self._classic, []
+            features = self._classic_row(film)
+            for field in self._unused:
+                if film.get(field) is not None:
+                    warnings.append(f"{field} is not used: the training films' source has none")
+        return models, features, warnings + models.outside(features)
+
+    def _classic_row(self, film: dict[str, Any]) -> np.ndarray:
+        columns = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
+        if columns["runtime"] is None:
+            columns["runtime"] = np.nan
+        flags = {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
+        numbers = known_numbers(columns) | flags
+        return np.array([numbers[name] for name in self._classic.features], dtype=float)
+
+    def _not_used(self, film: dict[str, Any], missing: list[str]) -> list[str]:
+        given = [field for field in AFTER_RELEASE if film.get(field) is not None]
+        if not given:
+            return []
+        return [
+            f"{', '.join(given)} not used: without {', '.join(missing)} "
+            "the pre-release model answers"
+        ]
+
+    def _told(
+        self, models: FilmModels, film: dict[str, Any], effects: np.ndarray, effect_words
+    ) -> list[dict[str, Any]]:
+        told = []
+        for part, effect in largest(models.drivers.parts, effects):
+            value = value_words(part, stated_value(part, film))
+            typical = models.typical.get(part)
+            usual = f" (typically {typical})" if typical else ""
+            told.append(
+                {
+                    "name": part,
+                    "value": value,
+                    "typical": typical,
+                    "effect": effect,
+                    "words": f"{WORDS.get(part, part)} {value}{usual}: {effect_words(effect)}",
+                }
+            )
+        return told
+
+
+def _engagement(model: ExportedModel, film: dict[str, float]) -> np.ndarray:
+    return np.array([[film[name] for name in model.features]], dtype=float)
+
+
+def _engagement_warnings(model: ExportedModel, film: np.ndarray) -> list[str]:
+    warnings = []
+    for name, value, low, high in zip(
+        model.features, film, model.minimum, model.maximum, strict=True
+    ):
+        if not low - EDGE * abs(low) <= value <= high + EDGE * abs(high):
+            warnings.append(
+                f"{name} is outside the training films' range, {low:,g} to {high:,g}: "
+                "the answer is an extrapolation"
+            )
+    return warnings
+
+
+def _return_freed_memory() -> None:
+    """Give the memory that parsing the models took back to the system, where libc can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,87 @@
+"""One film as somebody states it, in the fields of a request, as a row of a films table."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from boxoffice.credits import (
+    BILLED,
+    COMPANIES,
+    CREW_ROLES,
+    PEOPLE,
+    franchise_stem,
+    name_key,
+    text_ids,
+)
+from boxoffice.features import AMERICA, CLASSIC_GENRES, GENRES, column_name
+from boxoffice.film_fields import STATED_ROLES
+
+# How many of a role count, as in the pipeline.
+MOST = {"cast": BILLED, "companies": COMPANIES} | {
+    role: most for role, (_, most) in CREW_ROLES.items()
+}
+
+Names = dict[tuple[str, str], int]  # (kind, key) -> id
+
+
+def read_names(path: Path) -> Names:
+    """Ids by kind and key of a name, from `names.parquet` of the stage `regress`."""
+    table = pd.read_parquet(path)
+    keys = zip(table["kind"], table["key"], strict=True)
+    return dict(zip(keys, table["id"].tolist(), strict=True))
+
+
+def film_row(film: dict[str, Any], known: Names) -> tuple[pd.DataFrame, list[str]]:
+    """One film as `Forecasts.score` takes it, and a warning for each name that isn't known.
+
+    A field that isn't stated (absent or None) makes no column.
+    """
+    stated = {name: value for name, value in film.items() if value is not None}
+    genres = stated.get("genres", [])
+    row = {
+        f"genre_{column_name(genre)}": [
+            float(genre in genres or bool(stated.get(column_name(genre))))
+        ]
+        for genre in GENRES
+    }
+    for name in ("budget", "runtime", "release_year"):
+        if name in stated:
+            row[name] = [float(stated[name])]
+    if "release_date" in stated:
+        row["release_date"] = pd.DatetimeIndex([stated["release_date"]])
+    row["certificate"] = [stated.get("certificate")]  # without one, as many training films are
+    if "original_language" in stated:
+        row["original_language"] = [stated["original_language"]]
+    if "countries" in stated:
+        row["american"] = [float(AMERICA in stated["countries"])]
+    if "title" in stated:
+        stem = franchise_stem(stated["title"])
+        row["franchise"] = [text_ids([stem] if stem else [])]
+    warnings = [f"genres: {name} is none of TMDB's" for name in genres if name not in GENRES]
+    for role in STATED_ROLES:
+        if role in stated:
+            row[role], unknown = role_ids(role, stated[role], known)
+            warnings += unknown
+    return pd.DataFrame(row), warnings
+
+
+def role_ids(role: str, names: list[str | int], known: Names) -> tuple[list[list[int]], list[str]]:
+    """A cell of ids for a role, names looked up, and a warning for each unknown name."""
+    kind = "person" if role in PEOPLE else "company"
+    ids, warnings = [], []
+    for name in names[: MOST[role]]:
+        found = name if isinstance(name, int) else known.get((kind, name_key(name)))
+        if found is None:
+            warnings.append(f"{role}: {name} is in no training film and has no track record")
+        else:
+            ids.append(found)
+    return [list(dict.fromkeys(ids))], warnings
+
+
+def stated_value(part: str, film: dict[str, Any]) -> Any:
+    """What a film states of a part of `drivers`: genres from flags and list, a series by title."""
+    if part == "genres":
+        flags = [genre for genre in CLASSIC_GENRES if film.get(column_name(genre))]
+        return list(dict.fromkeys([*flags, *(film.get("genres") or [])]))
+    return film.get("title" if part == "franchise" else part)
