@@ -19,7 +19,7 @@ help: ## List the targets
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: Pipfile.lock pyproject.toml | .pipenv/bin/pipenv .venv/bin/python
-	$(PIPENV) sync --dev
+	$(PIPENV) sync --dev --categories "packages dev-packages serve"
 	@touch $@
 
 .PHONY: setup

@@ -35,7 +35,7 @@ def forecasts(models):
 def known_person(forecasts):
     """The director with the most training films: name key and id."""
     directors = pd.read_parquet(forecasts.folder / "history.parquet")["director"].explode()
-    number = directors.value_counts().index[0]
+    number = int(directors.value_counts().index[0])
     keys = [
         key for (kind, key), each in forecasts._ids.items() if (kind, each) == ("person", number)
     ]
