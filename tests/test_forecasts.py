@@ -137,7 +137,7 @@ def test_people_are_found_by_name_or_by_id(forecasts):
 def test_an_unknown_name_has_no_track_record_and_that_is_said(forecasts):
     answer = forecasts.revenue(UPCOMING | {"director": ["Nobody At All"]})
     assert answer["warnings"] == [
-        "director: Nobody At All is in no training film and has no track record"
+        "director: Nobody At All has no track record in the training films"
     ]
     nobody = forecasts.revenue(UPCOMING | {"director": []})
     assert answer["log_revenue"] == nobody["log_revenue"]

@@ -102,9 +102,10 @@ def pre_release_columns(films: pd.DataFrame, past: Past) -> dict[str, np.ndarray
         language = films["original_language"]
         english = (language == "en").to_numpy(float)
         columns["english"] = np.where(language.isna(), np.nan, english)
-    if "certificate" in films:
-        flags = certificate_flags(films["certificate"])
-        columns |= {name: values.to_numpy(float) for name, values in flags.items()}
+    # Many training films have no certificate, so none is a value like the others.
+    certificates = films.get("certificate", pd.Series(None, index=films.index, dtype=object))
+    flags = certificate_flags(certificates)
+    columns |= {name: values.to_numpy(float) for name, values in flags.items()}
     roles = {role: films[role] for role in past.roles if role in films}
     return columns | past.features(
         pd.DataFrame(

@@ -85,7 +85,7 @@ class FilmModels:
         ]
         medians = dict(zip(self.features, self.revenue.median.tolist(), strict=True))
         self.typical = {
-            field: value_words(field, float(back(medians[name])))
+            field: value_words(field, _short(back(medians[name])))
             for name, (field, back) in RANGED.items()
             if name in medians
         }
@@ -102,7 +102,7 @@ class FilmModels:
     def _outside_words(self, place: int) -> str:
         field, back = RANGED[self.features[place]]
         least, most = (
-            value_words(field, float(back(end[place])))
+            value_words(field, _short(back(end[place])))
             for end in (self.revenue.minimum, self.revenue.maximum)
         )
         return (
@@ -269,7 +269,7 @@ class Forecasts:
         -------
         DataFrame, same index
             `predicted_revenue`, `log_revenue`, `revenue_lower`, `revenue_upper` (nominal USD),
-            `probability_success` and `model` ('classic' or 'pre_release').
+            `probability_success` and `model` ('classic' or 'pre_release', categorical).
         """
         classic = self._is_classic(films)
         log_revenue, lower, upper, probability = (np.empty(len(films)) for _ in range(4))
@@ -290,7 +290,9 @@ class Forecasts:
                 "revenue_lower": np.expm1(log_revenue + lower),
                 "revenue_upper": np.expm1(log_revenue + upper),
                 "probability_success": probability,
-                "model": np.where(classic, "classic", "pre_release"),
+                "model": pd.Categorical.from_codes(
+                    classic.astype(np.int8), ["pre_release", "classic"]
+                ),
             },
             index=films.index,
         )
@@ -365,6 +367,11 @@ class Forecasts:
                 }
             )
         return told
+
+
+def _short(value: float) -> float:
+    """To four digits, for cards hold logarithms to six: $20,000,000 and not $19,999,142."""
+    return float(f"{value:.4g}")
 
 
 def _engagement(model: ExportedModel, film: dict[str, float]) -> np.ndarray:

@@ -50,9 +50,9 @@ def film_row(film: dict[str, Any], known: Names) -> tuple[pd.DataFrame, list[str
             row[name] = [float(stated[name])]
     if "release_date" in stated:
         row["release_date"] = pd.DatetimeIndex([stated["release_date"]])
-    row["certificate"] = [stated.get("certificate")]  # without one, as many training films are
-    if "original_language" in stated:
-        row["original_language"] = [stated["original_language"]]
+    for name in ("original_language", "certificate"):
+        if name in stated:
+            row[name] = [stated[name]]
     if "countries" in stated:
         row["american"] = [float(AMERICA in stated["countries"])]
     if "title" in stated:
@@ -73,7 +73,7 @@ def role_ids(role: str, names: list[str | int], known: Names) -> tuple[list[list
     for name in names[: MOST[role]]:
         found = name if isinstance(name, int) else known.get((kind, name_key(name)))
         if found is None:
-            warnings.append(f"{role}: {name} is in no training film and has no track record")
+            warnings.append(f"{role}: {name} has no track record in the training films")
         else:
             ids.append(found)
     return [list(dict.fromkeys(ids))], warnings
