@@ -36,10 +36,9 @@ def known_person(forecasts):
     """The director with the most training films: name key and id."""
     directors = pd.read_parquet(forecasts.folder / "history.parquet")["director"].explode()
     number = int(directors.value_counts().index[0])
-    keys = [
-        key for (kind, key), each in forecasts._ids.items() if (kind, each) == ("person", number)
-    ]
-    return keys[0], number
+    table = pd.read_parquet(forecasts.folder / "names.parquet")
+    person = table[(table["kind"] == "person") & (table["id"] == number)]
+    return person["key"].item(), number
 
 
 def test_importing_it_loads_nothing_that_the_service_does_not_ship():
@@ -128,7 +127,7 @@ def test_people_are_found_by_name_or_by_id(forecasts):
     by_id = forecasts.revenue(UPCOMING | {"director": [number]})
     assert by_name["warnings"] == by_id["warnings"] == []
     assert by_name["log_revenue"] == by_id["log_revenue"]
-    row, _ = film_row(UPCOMING | {"director": [name], "release_year": 2006}, forecasts._ids)
+    row, _ = film_row(UPCOMING | {"director": [name], "release_year": 2006}, forecasts.names)
     features = forecasts.pre_release_features(row)[0]
     names = [each["name"] for each in forecasts.cards["revenue_pre_release"]["features"]]
     assert features[names.index("director_count")] > 0
@@ -145,7 +144,7 @@ def test_an_unknown_name_has_no_track_record_and_that_is_said(forecasts):
 
 def test_as_many_of_a_role_count_as_in_the_pipeline(forecasts):
     cast = list(range(1, 20))
-    row, _ = film_row(UPCOMING | {"cast": cast}, {})
+    row, _ = film_row(UPCOMING | {"cast": cast}, forecasts.names)
     assert row["cast"].item() == cast[: MOST["cast"]]
 
 

@@ -14,6 +14,7 @@ from boxoffice.budgets import YEARS, PastBudgets
 from boxoffice.careers import SHRINKAGE, Careers
 from boxoffice.credits import ROLES
 from boxoffice.features import IMPLAUSIBLE_BUDGET, calendar_facts, certificate_flags
+from boxoffice.known_names import KINDS
 
 
 def known_numbers(films: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -55,6 +56,8 @@ class Past:
     ----------
     films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
+    ids : dict of kind to set of int
+        Their people ('person') and companies ('company').
     """
 
     def __init__(self, history: Path):
@@ -63,6 +66,10 @@ class Past:
         self.roles = [role for role in ROLES if role in films]
         self._careers = {role: Careers(films, log_revenue, (role,)) for role in self.roles}
         self._budgets = PastBudgets(films)
+        self.ids: dict[str, set[int]] = {kind: set() for kind in KINDS.values()}
+        for role in self.roles:
+            if role in KINDS:
+                self.ids[KINDS[role]].update(*films[role].map(lambda ids: ids.tolist()))
         self.films = pd.DataFrame(
             {
                 "title": films["title"],

@@ -24,7 +24,8 @@ from boxoffice.drivers import (
 from boxoffice.exported_models import ExportedModel, ModelFileError, checked_bytes
 from boxoffice.features import CLASSIC_GENRES, column_name
 from boxoffice.film_features import Past, known_numbers, matrix, pre_release_columns
-from boxoffice.stated_films import film_row, read_names, stated_value
+from boxoffice.known_names import KnownNames
+from boxoffice.stated_films import film_row, stated_value
 
 # request field -> column of the films, for what exists after release only
 AFTER_RELEASE = {
@@ -124,6 +125,8 @@ class Forecasts:
     cards : dict of name to card
     known_films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
+    names : KnownNames
+        Whom a name means among them.
 
     Raises
     ------
@@ -153,7 +156,7 @@ class Forecasts:
         self.folder = folder
         self._past = Past(folder / "history.parquet")
         self.known_films = self._past.films
-        self._ids = read_names(folder / "names.parquet")
+        self.names = KnownNames(folder / "names.parquet", self._past.ids)
         self._needed = [
             field for field, column in AFTER_RELEASE.items() if column in self._classic.features
         ]
@@ -321,7 +324,7 @@ class Forecasts:
         missing = [field for field in self._needed if film.get(field) is None]
         if missing:
             models, warnings = self._pre_release, self._not_used(film, missing)
-            stated, unknown = film_row(film, self._ids)
+            stated, unknown = film_row(film, self.names)
             features = self.pre_release_features(stated)[0]
             warnings += unknown
         else:

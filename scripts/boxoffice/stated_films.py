@@ -1,38 +1,21 @@
 """One film as somebody states it, in the fields of a request, as a row of a films table."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from boxoffice.credits import (
-    BILLED,
-    COMPANIES,
-    CREW_ROLES,
-    PEOPLE,
-    franchise_stem,
-    name_key,
-    text_ids,
-)
+from boxoffice.credits import BILLED, COMPANIES, CREW_ROLES, franchise_stem, text_ids
 from boxoffice.features import AMERICA, CLASSIC_GENRES, GENRES, column_name
 from boxoffice.film_fields import STATED_ROLES
+from boxoffice.known_names import KINDS, KnownNames
 
 # How many of a role count, as in the pipeline.
 MOST = {"cast": BILLED, "companies": COMPANIES} | {
     role: most for role, (_, most) in CREW_ROLES.items()
 }
 
-Names = dict[tuple[str, str], int]  # (kind, key) -> id
 
-
-def read_names(path: Path) -> Names:
-    """Ids by kind and key of a name, from `names.parquet` of the stage `regress`."""
-    table = pd.read_parquet(path)
-    keys = zip(table["kind"], table["key"], strict=True)
-    return dict(zip(keys, table["id"].tolist(), strict=True))
-
-
-def film_row(film: dict[str, Any], known: Names) -> tuple[pd.DataFrame, list[str]]:
+def film_row(film: dict[str, Any], known: KnownNames) -> tuple[pd.DataFrame, list[str]]:
     """One film as `Forecasts.score` takes it, and a warning for each name that isn't known.
 
     A field that isn't stated (absent or None) makes no column.
@@ -66,12 +49,13 @@ def film_row(film: dict[str, Any], known: Names) -> tuple[pd.DataFrame, list[str
     return pd.DataFrame(row), warnings
 
 
-def role_ids(role: str, names: list[str | int], known: Names) -> tuple[list[list[int]], list[str]]:
+def role_ids(
+    role: str, names: list[str | int], known: KnownNames
+) -> tuple[list[list[int]], list[str]]:
     """A cell of ids for a role, names looked up, and a warning for each unknown name."""
-    kind = "person" if role in PEOPLE else "company"
     ids, warnings = [], []
     for name in names[: MOST[role]]:
-        found = name if isinstance(name, int) else known.get((kind, name_key(name)))
+        found = name if isinstance(name, int) else known.find(KINDS[role], name)
         if found is None:
             warnings.append(f"{role}: {name} has no track record in the training films")
         else:
