@@ -1,11 +1,10 @@
-"""What moved a forecast away from that for a typical film, in words.
+"""What moved a forecast away from that for a more usual film, in words.
 
 A *part* is what people would name: the budget, say, which four features speak of. Its effect is
-the mean of two differences: what the forecast loses when the part alone becomes typical, and what
-the forecast for a typical film gains when the part alone becomes this film's. That is the Shapley
-value (Shapley, 1953; Strumbelj and Kononenko, 2014, https://doi.org/10.1007/s10115-013-0679-x) of
-a model in which parts meet at most two by two, at two rows per part instead of two to the power of
-their number. Typical is the median of the training films.
+what the forecast loses when the part alone becomes typical, the median of the training films
+(an ablation with a baseline; see Covert, Lundberg and Lee, 2021, https://jmlr.org/papers/v22/20-1316).
+Anybody can check it by asking again with the typical value. Effects of parts that act together
+don't sum up.
 """
 
 import math
@@ -52,6 +51,15 @@ WORDS = {
     "executives": "executive producers",
 }
 
+_FORMATS = {
+    "budget": "${:,.0f}",
+    "runtime": "{:,.0f} minutes",
+    "vote_avg": "{:.1f} of 10",
+    "vote_count": "{:,.0f}",
+    "popularity": "{:,.1f}",
+    "release_year": "{:.0f}",
+}
+
 
 def part_of(feature: str) -> str:
     """The part that a feature speaks of: 'log_budget' -> 'budget', 'cast_count' -> 'cast'."""
@@ -81,16 +89,14 @@ class Drivers:
     def __init__(self, features: list[str], typical: np.ndarray):
         of = [part_of(feature) for feature in features]
         self.parts = list(dict.fromkeys(of))
-        member = np.array([[part == other for other in of] for part in self.parts])
-        everything = np.ones((1, len(features)), dtype=bool)
-        # True takes the film's feature, False the typical one.
-        self._takes = np.concatenate([everything, ~everything, ~member, member])
+        # The film itself, then the film less each part: True takes the typical feature.
+        self._typical_in = np.array([[part == other for other in of] for part in ["", *self.parts]])
         self._typical = np.asarray(typical, dtype=np.float32)
 
     def ask(
         self, predict: Callable[[np.ndarray], np.ndarray], film: np.ndarray
-    ) -> tuple[float, np.ndarray]:
-        """Forecast and effects with one call of the model.
+    ) -> tuple[float, list[tuple[str, float]]]:
+        """Forecast and the largest effects with one call of the model.
 
         Parameters
         ----------
@@ -101,20 +107,22 @@ class Drivers:
         Returns
         -------
         forecast : float
-        effects : array of shape (n_parts,)
-            In the units of the forecast.
+        effects : list of (part, effect)
+            In the units of the forecast, the largest first.
         """
-        answers = predict(np.where(self._takes, film.astype(np.float32), self._typical))
-        film_own, typical = float(answers[0]), float(answers[1])
-        n = len(self.parts)
-        without, alone = answers[2 : 2 + n], answers[2 + n :]
-        return film_own, ((film_own - without) + (alone - typical)) / 2
+        film = film.astype(np.float32)
+        forecast, *without = predict(np.where(self._typical_in, self._typical, film)).tolist()
+        effects = [
+            (part, forecast - other)
+            for part, other in zip(self.parts, without, strict=True)
+            if abs(forecast - other) >= LEAST
+        ]
+        effects.sort(key=_size, reverse=True)
+        return forecast, effects[:MOST]
 
 
-def largest(parts: list[str], effects: np.ndarray) -> list[tuple[str, float]]:
-    """The parts that moved a forecast most, the largest first."""
-    ranked = sorted(zip(parts, effects.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
-    return [(part, effect) for part, effect in ranked[:MOST] if abs(effect) >= LEAST]
+def _size(effect: tuple[str, float]) -> float:
+    return abs(effect[1])
 
 
 def factor_words(effect: float) -> str:
@@ -136,18 +144,8 @@ def value_words(part: str, value: Any) -> str:
     """A stated value as people would write it: 'budget', 237e6 -> '$237,000,000'."""
     if value is None:
         return "not stated"
-    if part == "budget":
-        return f"${value:,.0f}"
-    if part == "runtime":
-        return f"{value:,.0f} minutes"
-    if part == "vote_avg":
-        return f"{value:.1f} of 10"
-    if part == "vote_count":
-        return f"{value:,.0f}"
-    if part == "popularity":
-        return f"{value:,.1f}"
-    if part == "release_year":
-        return f"{value:.0f}"
+    if part in _FORMATS:
+        return _FORMATS[part].format(value)
     if isinstance(value, list):
         shown = ", ".join(map(str, value[:3])) or "none"
         return shown + (f" and {len(value) - 3} more" if len(value) > 3 else "")

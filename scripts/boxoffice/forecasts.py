@@ -5,6 +5,7 @@ The API, its page and the command line answer through this module alone.
 
 import ctypes
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from boxoffice.drivers import (
     WORDS,
     Drivers,
     factor_words,
-    largest,
     point_words,
     value_words,
 )
@@ -336,12 +336,15 @@ class Forecasts:
         return models, features, warnings + models.outside(features)
 
     def _classic_row(self, film: dict[str, Any]) -> np.ndarray:
-        columns = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
-        if columns["runtime"] is None:
-            columns["runtime"] = np.nan
-        flags = {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
-        numbers = known_numbers(columns) | flags
-        return np.array([numbers[name] for name in self._classic.features], dtype=float)
+        stated = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
+        stated |= {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
+        stated["log_budget"] = np.log1p(film["budget"])
+        # As known_numbers has it, which takes arrays and on one number as long as the model.
+        if not stated["runtime"]:
+            stated["runtime"] = np.nan
+        if stated["vote_count"] == 0:
+            stated["vote_average"] = np.nan
+        return np.array([stated[name] for name in self._classic.features], dtype=float)
 
     def _not_used(self, film: dict[str, Any], missing: list[str]) -> list[str]:
         given = [field for field in AFTER_RELEASE if film.get(field) is not None]
@@ -353,10 +356,14 @@ class Forecasts:
         ]
 
     def _told(
-        self, models: FilmModels, film: dict[str, Any], effects: np.ndarray, effect_words
+        self,
+        models: FilmModels,
+        film: dict[str, Any],
+        effects: list[tuple[str, float]],
+        effect_words: Callable[[float], str],
     ) -> list[dict[str, Any]]:
         told = []
-        for part, effect in largest(models.drivers.parts, effects):
+        for part, effect in effects:
             value = value_words(part, stated_value(part, film))
             typical = models.typical.get(part)
             usual = f" (typically {typical})" if typical else ""
