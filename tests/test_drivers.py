@@ -39,7 +39,7 @@ def test_an_effect_is_what_the_forecast_loses_when_the_part_becomes_typical(weig
 
     film = np.array(film, dtype=np.float32)
     drivers = Drivers(FEATURES, TYPICAL)
-    forecast, effects = drivers.ask(predict, film)
+    ((forecast, effects),) = drivers.ask(predict, film[None])
     assert forecast == pytest.approx(predict(film[None].astype(float))[0], abs=1e-3)
     for part, effect in effects:
         other = film.copy()
@@ -50,14 +50,26 @@ def test_an_effect_is_what_the_forecast_loses_when_the_part_becomes_typical(weig
 
 def test_what_is_typical_has_no_effect():
     drivers = Drivers(FEATURES, TYPICAL)
-    _, effects = drivers.ask(lambda rows: rows.sum(axis=1), TYPICAL)
+    ((_, effects),) = drivers.ask(lambda rows: rows.sum(axis=1), TYPICAL[None])
     assert effects == []
+
+
+def test_films_are_answered_together_as_alone():
+    films = np.random.default_rng(0).normal(size=(5, 6))
+    drivers = Drivers(FEATURES, TYPICAL)
+
+    def predict(rows):
+        return rows.sum(axis=1)
+
+    together = drivers.ask(predict, films)
+    assert together == [answer for film in films for answer in drivers.ask(predict, film[None])]
 
 
 def test_the_largest_come_first_and_trifles_are_left_out():
     features = list("abcdefg")
     weights = np.array([0.1, -0.9, LEAST / 2, 0.4, -0.3, 0.2, 0.15])
-    forecast, effects = Drivers(features, np.zeros(7)).ask(lambda rows: rows @ weights, np.ones(7))
+    drivers = Drivers(features, np.zeros(7))
+    ((forecast, effects),) = drivers.ask(lambda rows: rows @ weights, np.ones((1, 7)))
     assert forecast == pytest.approx(weights.sum())
     assert [part for part, _ in effects] == ["b", "d", "e", "f", "g"]
     assert len(effects) == MOST

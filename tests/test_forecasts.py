@@ -11,7 +11,7 @@ import pytest
 from boxoffice.export import run_model
 from boxoffice.film_fields import CLASSIC, ENGAGEMENT
 from boxoffice.forecasts import AFTER_RELEASE, Forecasts
-from boxoffice.stated_films import MOST, film_row
+from boxoffice.stated_films import MOST, film_rows
 
 # Inside every training range; the models' source has no popularity.
 FILM = {
@@ -127,10 +127,9 @@ def test_people_are_found_by_name_or_by_id(forecasts):
     by_id = forecasts.revenue(UPCOMING | {"director": [number]})
     assert by_name["warnings"] == by_id["warnings"] == []
     assert by_name["log_revenue"] == by_id["log_revenue"]
-    row, _ = film_row(UPCOMING | {"director": [name], "release_year": 2006}, forecasts.names)
-    features = forecasts.pre_release_features(row)[0]
+    (read,) = forecasts.read([UPCOMING | {"director": [name], "release_year": 2006}])
     names = [each["name"] for each in forecasts.cards["revenue_pre_release"]["features"]]
-    assert features[names.index("director_count")] > 0
+    assert read.features[0, names.index("director_count")] > 0
 
 
 def test_an_unknown_name_has_no_track_record_and_that_is_said(forecasts):
@@ -144,8 +143,8 @@ def test_an_unknown_name_has_no_track_record_and_that_is_said(forecasts):
 
 def test_as_many_of_a_role_count_as_in_the_pipeline(forecasts):
     cast = list(range(1, 20))
-    row, _ = film_row(UPCOMING | {"cast": cast}, forecasts.names)
-    assert row["cast"].item() == cast[: MOST["cast"]]
+    rows, _ = film_rows([UPCOMING | {"cast": cast}], forecasts.names)
+    assert rows["cast"].item() == cast[: MOST["cast"]]
 
 
 def test_what_is_not_stated_moves_nothing(forecasts):
@@ -208,6 +207,27 @@ def test_many_films_are_answered_as_each_alone(forecasts):
             assert row["revenue_upper"] == pytest.approx(alone["interval"]["upper"], rel=1e-12)
             probability = forecasts.success(film)["probability_success"]
             assert row["probability_success"] == pytest.approx(probability, abs=1e-6)
+
+
+def test_films_are_answered_together_as_alone(forecasts):
+    """Whatever they come beside, and in order: what is stated of one says nothing of another."""
+    _, number = known_person(forecasts)
+    films = [
+        FILM,
+        UPCOMING | STARS,
+        UPCOMING,
+        UPCOMING | {"director": [number], "cast": [], "genres": ["War"], "countries": []},
+        FILM | {"budget": 9e9, "popularity": 3.0},
+        UPCOMING | {"vote_avg": 5.0, "runtime": None, "certificate": "R"},
+        *(FILM | {"budget": 1e6 * n, "runtime": 90 + n} for n in range(1, 150)),
+    ]
+    for one, many in (
+        (forecasts.revenue, forecasts.revenues),
+        (forecasts.success, forecasts.successes),
+    ):
+        assert many(films) == [one(film) for film in films]
+        assert many(films[::-1]) == many(films)[::-1]
+    assert forecasts.revenues([]) == []
 
 
 def test_hit_and_segment_are_the_models_answers(forecasts, models):

@@ -78,10 +78,12 @@ def test_a_classic_request_gives_the_classic_features(forecasts, films):
     rated = test[["vote_average", "vote_count"]].notna().all(axis=1)
     assert rated.mean() > 0.9
     rows = test[rated].to_dict("records")
-    asked = [forecasts._read(classic_request(film)) for film in rows]
-    assert {models for models, _, _ in asked} == {forecasts._classic}
-    assert forecasts._classic.features == list(table)
-    np.testing.assert_array_equal([features for _, features, _ in asked], table[rated])
+    requests = [classic_request(film) for film in rows]
+    (together,) = forecasts.read(requests)
+    assert together.models.features == list(table)
+    np.testing.assert_array_equal(together.features, table[rated])
+    alone = [read.features[0] for request in requests for read in forecasts.read([request])]
+    np.testing.assert_array_equal(alone, table[rated])
 
 
 def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
@@ -89,10 +91,11 @@ def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
     _, test = parts(films)
     requests = [pre_release_request(film) for film in test.to_dict("records")]
     assert [faults(request) for request in requests] == [[]] * len(requests)
-    asked = [forecasts._read(request) for request in requests]
-    assert {models for models, _, _ in asked} == {forecasts._pre_release}
-    assert forecasts._pre_release.features == list(table)
-    np.testing.assert_array_equal([features for _, features, _ in asked], table)
+    (together,) = forecasts.read(requests)
+    assert together.models.features == list(table)
+    np.testing.assert_array_equal(together.features, table)
+    alone = [read.features[0] for request in requests for read in forecasts.read([request])]
+    np.testing.assert_array_equal(alone, table)
 
 
 @pytest.mark.parametrize("feature_set", ["classic", "pre_release"])

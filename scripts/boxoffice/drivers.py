@@ -94,31 +94,34 @@ class Drivers:
         self._typical = np.asarray(typical, dtype=np.float32)
 
     def ask(
-        self, predict: Callable[[np.ndarray], np.ndarray], film: np.ndarray
-    ) -> tuple[float, list[tuple[str, float]]]:
-        """Forecast and the largest effects with one call of the model.
+        self, predict: Callable[[np.ndarray], np.ndarray], films: np.ndarray
+    ) -> list[tuple[float, list[tuple[str, float]]]]:
+        """Forecast and largest effects of each film, with one call of the model.
 
         Parameters
         ----------
         predict : callable
             From shape (n, n_features) to (n,).
-        film : array of shape (n_features,)
+        films : array of shape (n_films, n_features)
 
         Returns
         -------
-        forecast : float
-        effects : list of (part, effect)
-            In the units of the forecast, the largest first.
+        list of (forecast, list of (part, effect))
+            One per film, in the units of the forecast; the largest effects first.
         """
-        film = film.astype(np.float32)
-        forecast, *without = predict(np.where(self._typical_in, self._typical, film)).tolist()
+        films = films.astype(np.float32)[:, None, :]
+        rows = np.where(self._typical_in, self._typical, films)
+        answers = predict(rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2])
+        return [(forecast, self._largest(forecast, less)) for forecast, *less in answers.tolist()]
+
+    def _largest(self, forecast: float, without: list[float]) -> list[tuple[str, float]]:
         effects = [
             (part, forecast - other)
             for part, other in zip(self.parts, without, strict=True)
             if abs(forecast - other) >= LEAST
         ]
         effects.sort(key=_size, reverse=True)
-        return forecast, effects[:MOST]
+        return effects[:MOST]
 
 
 def _size(effect: tuple[str, float]) -> float:

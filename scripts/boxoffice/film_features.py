@@ -81,12 +81,17 @@ class Past:
     def features(self, films: pd.DataFrame) -> dict[str, np.ndarray]:
         """Market and track record of films with `release_date`, `log_budget` and roles.
 
-        A role without a column is unknown and gets no feature.
+        A role that is unknown, for all films or for some (None), gets no feature.
         """
         found = self._budgets.features(films, YEARS)
         for role in self.roles:
-            if role in films:
-                found |= self._careers[role].features(films, SHRINKAGE)
+            if role not in films:
+                continue
+            known = films[role].notna().to_numpy()
+            part = films if known.all() else films[known]
+            for name, values in self._careers[role].features(part, SHRINKAGE).items():
+                found[name] = np.full(len(films), np.nan)
+                found[name][known] = values
         return found
 
 

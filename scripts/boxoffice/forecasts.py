@@ -5,7 +5,8 @@ The API, its page and the command line answer through this module alone.
 
 import ctypes
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from boxoffice.exported_models import ExportedModel, ModelFileError, checked_byt
 from boxoffice.features import CLASSIC_GENRES, column_name
 from boxoffice.film_features import Past, known_numbers, matrix, pre_release_columns
 from boxoffice.known_names import KnownNames
-from boxoffice.stated_films import film_row, stated_value
+from boxoffice.stated_films import film_rows, stated_value
 
 # request field -> column of the films, for what exists after release only
 AFTER_RELEASE = {
@@ -91,14 +92,36 @@ class FilmModels:
             if name in medians
         }
 
-    def outside(self, film: np.ndarray) -> list[str]:
-        """A warning for each number outside the training films' range."""
-        values = film.tolist()
+    def outside(self, film: list[float]) -> list[str]:
+        """A warning for each feature that lies outside the training films' range."""
         return [
             self._outside_words(place)
             for place, low, high in self._limits
-            if values[place] < low or values[place] > high
+            if film[place] < low or film[place] > high
         ]
+
+    def told(
+        self,
+        film: dict[str, Any],
+        effects: list[tuple[str, float]],
+        effect_words: Callable[[float], str],
+    ) -> list[dict[str, Any]]:
+        """Drivers of a film's forecast in words."""
+        told = []
+        for part, effect in effects:
+            value = value_words(part, stated_value(part, film))
+            typical = self.typical.get(part)
+            usual = f" (typically {typical})" if typical else ""
+            told.append(
+                {
+                    "name": part,
+                    "value": value,
+                    "typical": typical,
+                    "effect": effect,
+                    "words": f"{WORDS.get(part, part)} {value}{usual}: {effect_words(effect)}",
+                }
+            )
+        return told
 
     def _outside_words(self, place: int) -> str:
         field, back = RANGED[self.features[place]]
@@ -110,6 +133,31 @@ class FilmModels:
             f"{field} is outside the training films' range, {least} to {most}: "
             "the forecast is an extrapolation"
         )
+
+
+@dataclass
+class Read:
+    """Films that the same models answer.
+
+    Attributes
+    ----------
+    models : FilmModels
+    places : list of int
+        Of the films among those that were asked for.
+    features : array of shape (n, n_features)
+    warnings : list of lists of str
+    """
+
+    models: FilmModels
+    places: list[int]
+    features: np.ndarray
+    warnings: list[list[str]]
+
+    def with_answers(self, answers: list) -> Iterator[tuple[int, Any, list[str]]]:
+        """Place, answer and all warnings of each film."""
+        rows = zip(self.places, answers, self.warnings, self.features.tolist(), strict=True)
+        for place, answer, warnings, features in rows:
+            yield place, answer, warnings + self.models.outside(features)
 
 
 class Forecasts:
@@ -169,54 +217,72 @@ class Forecasts:
         return {name: card["source"] for name, card in self.cards.items()}
 
     def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
-        """What one film will earn.
+        """What one film will earn; see `revenues`."""
+        (answer,) = self.revenues([film])
+        return answer
+
+    def revenues(self, films: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What each film will earn, and why.
 
         Parameters
         ----------
-        film : dict
+        films : list of dict
             Fields of the request that are stated and right (`film_fields.faults` tells); None is
             one that was not stated.
 
         Returns
         -------
-        dict
+        list of dict
             `predicted_revenue` (nominal USD), `log_revenue` (natural log of 1 + USD), `interval`
             (`nominal`, and the ends in USD), `model`, `drivers` and `warnings`.
         """
-        models, features, warnings = self._read(film)
-        log_revenue, effects = models.drivers.ask(models.revenue.predict, features)
-        return {
-            "predicted_revenue": math.expm1(log_revenue),
-            "log_revenue": log_revenue,
-            "interval": {
-                "nominal": models.nominal,
-                "lower": math.expm1(log_revenue + models.lower),
-                "upper": math.expm1(log_revenue + models.upper),
-            },
-            "model": models.revenue.card["name"],
-            "drivers": self._told(models, film, effects, factor_words),
-            "warnings": warnings,
-        }
+        answers: list[dict[str, Any]] = [{}] * len(films)
+        for read in self.read(films):
+            models = read.models
+            asked = models.drivers.ask(models.revenue.predict, read.features)
+            for place, (log_revenue, effects), warnings in read.with_answers(asked):
+                answers[place] = {
+                    "predicted_revenue": math.expm1(log_revenue),
+                    "log_revenue": log_revenue,
+                    "interval": {
+                        "nominal": models.nominal,
+                        "lower": math.expm1(log_revenue + models.lower),
+                        "upper": math.expm1(log_revenue + models.upper),
+                    },
+                    "model": models.revenue.card["name"],
+                    "drivers": models.told(films[place], effects, factor_words),
+                    "warnings": warnings,
+                }
+        return answers
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
-        """Whether one film will earn more than 1.5 times its budget.
+        """Whether one film will earn more than 1.5 times its budget; see `successes`."""
+        (answer,) = self.successes([film])
+        return answer
+
+    def successes(self, films: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Whether each film will earn more than 1.5 times its budget, and why.
 
         Returns
         -------
-        dict
+        list of dict
             `success`, `probability_failure`, `probability_success`, `model`, `drivers` (effects
             are differences of the probability) and `warnings`.
         """
-        models, features, warnings = self._read(film)
-        probability, effects = models.drivers.ask(models.success.predict, features)
-        return {
-            "success": probability >= 0.5,
-            "probability_failure": 1 - probability,
-            "probability_success": probability,
-            "model": models.success.card["name"],
-            "drivers": self._told(models, film, effects, point_words),
-            "warnings": warnings,
-        }
+        answers: list[dict[str, Any]] = [{}] * len(films)
+        for read in self.read(films):
+            models = read.models
+            asked = models.drivers.ask(models.success.predict, read.features)
+            for place, (probability, effects), warnings in read.with_answers(asked):
+                answers[place] = {
+                    "success": probability >= 0.5,
+                    "probability_failure": 1 - probability,
+                    "probability_success": probability,
+                    "model": models.success.card["name"],
+                    "drivers": models.told(films[place], effects, point_words),
+                    "warnings": warnings,
+                }
+        return answers
 
     def hit(self, film: dict[str, float]) -> dict[str, Any]:
         """Whether a film's audience makes it a hit: `hit`, `hit_probability`, `model`, `warnings`.
@@ -319,23 +385,28 @@ class Forecasts:
             return np.zeros(len(films), dtype=bool)
         return films[needed].notna().all(axis=1).to_numpy()
 
-    def _read(self, film: dict[str, Any]) -> tuple[FilmModels, np.ndarray, list[str]]:
-        """The models that answer a film, its features of shape (n_features,), and warnings."""
-        missing = [field for field in self._needed if film.get(field) is None]
-        if missing:
-            models, warnings = self._pre_release, self._not_used(film, missing)
-            stated, unknown = film_row(film, self.names)
-            features = self.pre_release_features(stated)[0]
-            warnings += unknown
-        else:
-            models, warnings = self._classic, []
-            features = self._classic_row(film)
-            for field in self._unused:
-                if film.get(field) is not None:
-                    warnings.append(f"{field} is not used: the training films' source has none")
-        return models, features, warnings + models.outside(features)
+    def read(self, films: list[dict[str, Any]]) -> Iterator["Read"]:
+        """Features and warnings of films as they were stated, by the models that answer them."""
+        before_release = [
+            place
+            for place, film in enumerate(films)
+            if any(film.get(field) is None for field in self._needed)
+        ]
+        rated = sorted(set(range(len(films))) - set(before_release))
+        if rated:
+            features = np.array([self._classic_row(films[place]) for place in rated])
+            warnings = [self._unused_words(films[place]) for place in rated]
+            yield Read(self._classic, rated, features, warnings)
+        if before_release:
+            asked = [films[place] for place in before_release]
+            table, unknown = film_rows(asked, self.names)
+            features = self.pre_release_features(table)
+            warnings = [
+                self._not_used(film) + words for film, words in zip(asked, unknown, strict=True)
+            ]
+            yield Read(self._pre_release, before_release, features, warnings)
 
-    def _classic_row(self, film: dict[str, Any]) -> np.ndarray:
+    def _classic_row(self, film: dict[str, Any]) -> list[float]:
         stated = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
         stated |= {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
         stated["log_budget"] = np.log1p(film["budget"])
@@ -344,39 +415,24 @@ class Forecasts:
             stated["runtime"] = np.nan
         if stated["vote_count"] == 0:
             stated["vote_average"] = np.nan
-        return np.array([stated[name] for name in self._classic.features], dtype=float)
+        return [stated[name] for name in self._classic.features]
 
-    def _not_used(self, film: dict[str, Any], missing: list[str]) -> list[str]:
+    def _unused_words(self, film: dict[str, Any]) -> list[str]:
+        return [
+            f"{field} is not used: the training films' source has none"
+            for field in self._unused
+            if film.get(field) is not None
+        ]
+
+    def _not_used(self, film: dict[str, Any]) -> list[str]:
         given = [field for field in AFTER_RELEASE if film.get(field) is not None]
         if not given:
             return []
+        missing = [field for field in self._needed if film.get(field) is None]
         return [
             f"{', '.join(given)} not used: without {', '.join(missing)} "
             "the pre-release model answers"
         ]
-
-    def _told(
-        self,
-        models: FilmModels,
-        film: dict[str, Any],
-        effects: list[tuple[str, float]],
-        effect_words: Callable[[float], str],
-    ) -> list[dict[str, Any]]:
-        told = []
-        for part, effect in effects:
-            value = value_words(part, stated_value(part, film))
-            typical = models.typical.get(part)
-            usual = f" (typically {typical})" if typical else ""
-            told.append(
-                {
-                    "name": part,
-                    "value": value,
-                    "typical": typical,
-                    "effect": effect,
-                    "words": f"{WORDS.get(part, part)} {value}{usual}: {effect_words(effect)}",
-                }
-            )
-        return told
 
 
 def _short(value: float) -> float:

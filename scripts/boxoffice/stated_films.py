@@ -1,5 +1,6 @@
-"""One film as somebody states it, in the fields of a request, as a row of a films table."""
+"""Films as somebody states them, in the fields of a request, as rows of a films table."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -15,44 +16,48 @@ MOST = {"cast": BILLED, "companies": COMPANIES} | {
 }
 
 
-def film_row(film: dict[str, Any], known: KnownNames) -> tuple[pd.DataFrame, list[str]]:
-    """One film as `Forecasts.score` takes it, and a warning for each name that isn't known.
+def film_rows(
+    films: list[dict[str, Any]], known: KnownNames
+) -> tuple[pd.DataFrame, list[list[str]]]:
+    """Films as `Forecasts.score` takes them, and for each a warning per name that isn't known.
 
-    A field that isn't stated (absent or None) makes no column.
+    A field that isn't stated, absent or None, is unknown in the table.
     """
-    stated = {name: value for name, value in film.items() if value is not None}
-    genres = stated.get("genres", [])
-    row = {
-        f"genre_{column_name(genre)}": [
-            float(genre in genres or bool(stated.get(column_name(genre))))
-        ]
-        for genre in GENRES
-    }
-    for name in ("budget", "runtime", "release_year"):
-        if name in stated:
-            row[name] = [float(stated[name])]
-    if "release_date" in stated:
-        row["release_date"] = pd.DatetimeIndex([stated["release_date"]])
-    for name in ("original_language", "certificate"):
-        if name in stated:
-            row[name] = [stated[name]]
-    if "countries" in stated:
-        row["american"] = [float(AMERICA in stated["countries"])]
-    if "title" in stated:
-        stem = franchise_stem(stated["title"])
-        row["franchise"] = [text_ids([stem] if stem else [])]
+    rows, warnings = zip(*(_row(film, known) for film in films), strict=True)
+    table = pd.DataFrame.from_records(rows)
+    table["release_date"] = pd.to_datetime(table["release_date"], format="%Y-%m-%d")
+    return table, list(warnings)
+
+
+def _row(film: dict[str, Any], known: KnownNames) -> tuple[dict[str, Any], list[str]]:
+    genres = film.get("genres") or []
+    row = {name: _number(film.get(name)) for name in ("budget", "runtime", "release_year")}
+    row |= {name: film.get(name) for name in ("release_date", "original_language", "certificate")}
+    for genre in GENRES:
+        name = column_name(genre)
+        row[f"genre_{name}"] = float(genre in genres or bool(film.get(name)))
+    countries, title = film.get("countries"), film.get("title")
+    row["american"] = math.nan if countries is None else float(AMERICA in countries)
+    row["franchise"] = None if title is None else _series(title)
     warnings = [f"genres: {name} is none of TMDB's" for name in genres if name not in GENRES]
     for role in STATED_ROLES:
-        if role in stated:
-            row[role], unknown = role_ids(role, stated[role], known)
-            warnings += unknown
-    return pd.DataFrame(row), warnings
+        names = film.get(role)
+        row[role], unknown = (None, []) if names is None else role_ids(role, names, known)
+        warnings += unknown
+    return row, warnings
 
 
-def role_ids(
-    role: str, names: list[str | int], known: KnownNames
-) -> tuple[list[list[int]], list[str]]:
-    """A cell of ids for a role, names looked up, and a warning for each unknown name."""
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _series(title: str) -> list[int]:
+    stem = franchise_stem(title)
+    return text_ids([stem] if stem else [])
+
+
+def role_ids(role: str, names: list[str | int], known: KnownNames) -> tuple[list[int], list[str]]:
+    """Ids for a role, names looked up, and a warning for each unknown name."""
     ids, warnings = [], []
     for name in names[: MOST[role]]:
         found = name if isinstance(name, int) else known.find(KINDS[role], name)
@@ -60,7 +65,7 @@ def role_ids(
             warnings.append(f"{role}: {name} has no track record in the training films")
         else:
             ids.append(found)
-    return [list(dict.fromkeys(ids))], warnings
+    return list(dict.fromkeys(ids)), warnings
 
 
 def stated_value(part: str, film: dict[str, Any]) -> Any:

@@ -1,0 +1,441 @@
+"""Read and write tables of films as streams, chunk by chunk: CSV and Parquet, in order.
+
+What can't be read of a row is a fault of that row alone; text that isn't UTF-8 comes out with
+U+FFFD in place of what couldn't be read.
+"""
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self, TextIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+Format = Literal["csv", "parquet"]
+
+MOST_CELL = csv.field_size_limit()  # characters: 131,072; the longest of TMDB 5000 has 62,970
+MOST_LINE = 2**22  # characters of a row
+MOST_COLUMNS = 1000  # of a CSV, whose short rows are filled up
+CHUNK_BYTES = 2**24  # of text in one chunk
+COMPRESSION = "snappy"  # of Parquet
+READ_AHEAD = 2**16  # bytes
+NAMES_SHOWN = 30
+VALUE_SHOWN = 80
+
+OPEN_QUOTE = "a quote is not closed, or not doubled inside a cell"
+
+
+class TableError(ValueError):
+    """A table that can't be scored at all; the message says what is wrong and the remedy."""
+
+
+@dataclass
+class Chunk:
+    """Some rows of a table, and what is wrong with those that couldn't be read as they are.
+
+    Attributes
+    ----------
+    faults : dict of place in the chunk to texts
+    broken : set of places
+        Rows of a CSV whose cells can't be told apart: some may stand in the wrong column.
+    """
+
+    rows: pa.RecordBatch
+    faults: dict[int, list[str]] = field(default_factory=dict)
+    broken: set[int] = field(default_factory=set)
+
+
+def shown(names: list[str]) -> str:
+    """A list of columns for a message, cut where it is long."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(name[:VALUE_SHOWN] for name in names[:NAMES_SHOWN]) + more
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column's type is text."""
+    types = pa.types
+    return (
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+        or (types.is_dictionary(kind) and is_text(kind.value_type))
+    )
+
+
+def open_table(source: Path, format: Format) -> "CsvTable | ParquetTable":
+    """Open a table and read what its columns are.
+
+    Raises
+    ------
+    TableError
+        If it is missing, empty, or not of this format.
+    """
+    kinds = {"csv": CsvTable, "parquet": ParquetTable}
+    if format not in kinds:
+        raise ValueError(f"unknown format {format!r}, expected csv or parquet")
+    try:
+        return kinds[format](source)
+    except FileNotFoundError as error:
+        raise TableError("the file is missing: give the path of a CSV or Parquet file") from error
+
+
+# Parquet
+
+
+class ParquetTable:
+    """A Parquet file; `row_count` is its number of rows, `compression` what suits its columns."""
+
+    def __init__(self, source: Path):
+        self.handle = source.open("rb")
+        try:
+            # Without pre-buffering a row group, which may be the whole file, is read page by page.
+            self.file = pq.ParquetFile(self.handle, pre_buffer=False, buffer_size=READ_AHEAD)
+        except (pa.ArrowException, OSError) as error:
+            self.handle.close()
+            raise TableError(
+                f"this is not a readable Parquet file ({error}): write it anew"
+            ) from error
+        self.schema = self.file.schema_arrow
+        self.row_count = self.file.metadata.num_rows
+        self.compression = dict.fromkeys(_well_compressed(self.file.metadata), COMPRESSION)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.handle.close()
+
+    def chunks(self, most_rows: int) -> Iterator[Chunk]:
+        """The rows in order, at most so many at a time.
+
+        Raises
+        ------
+        TableError
+            If the file is broken further on.
+        """
+        done = 0
+        try:
+            for batch in self.file.iter_batches(batch_size=self._rows_at_a_time(most_rows)):
+                yield _readable(batch)
+                done += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise TableError(
+                f"the Parquet file is broken after row {done:,} ({error}): write it anew"
+            ) from error
+
+    def _rows_at_a_time(self, most: int) -> int:
+        groups = [self.file.metadata.row_group(i) for i in range(self.file.num_row_groups)]
+        widest = max(
+            (group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1
+        )
+        return max(1, min(most, int(CHUNK_BYTES / max(widest, 1))))
+
+
+def _well_compressed(metadata: pq.FileMetaData) -> list[str]:
+    """Columns that compression halves; for others it takes more time than the forecasts."""
+    if not metadata.num_row_groups:
+        return []
+    group = metadata.row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    return [
+        column.path_in_schema
+        for column in columns
+        if 2 * column.total_compressed_size <= column.total_uncompressed_size
+    ]
+
+
+def _readable(batch: pa.RecordBatch) -> Chunk:
+    """Take text columns for UTF-8; a cell that isn't is a fault of its row."""
+    columns, faults = batch.columns, {}
+    for number, name in enumerate(batch.schema.names):
+        if not is_text(columns[number].type) or _is_utf8(columns[number]):
+            continue
+        cells = [_decoded(cell) for cell in _bytes(columns[number])]
+        for row, (text, right) in enumerate(cells):
+            if not right:
+                faults.setdefault(row, []).append(not_utf8(name, text))
+        columns[number] = _as_type([text for text, _ in cells], columns[number].type)
+    return Chunk(pa.RecordBatch.from_arrays(columns, schema=batch.schema), faults)
+
+
+def _is_utf8(column: pa.Array) -> bool:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _bytes(column: pa.Array) -> list[bytes | None]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_binary()).to_pylist()
+
+
+def _as_type(texts: list[str | None], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_dictionary(kind):
+        return pa.array(texts, pa.string()).cast(kind)
+    coded = pa.array(texts, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(
+        coded.indices.cast(kind.index_type),
+        coded.dictionary.cast(kind.value_type),
+        ordered=kind.ordered,
+    )
+
+
+def _decoded(cell: bytes | None) -> tuple[str | None, bool]:
+    if cell is None:
+        return None, True
+    text = cell.decode("utf-8", "replace")
+    return text, text.encode() == cell
+
+
+def not_utf8(column: str, text: str) -> str:
+    return f"{column}: {text[:VALUE_SHOWN]} is not UTF-8"
+
+
+# CSV
+
+
+class CsvTable:
+    """A CSV file, every cell as text, a blank one as null; `row_count` isn't known."""
+
+    row_count = None
+    compression = COMPRESSION
+
+    def __init__(self, source: Path):
+        # Bytes that are no UTF-8 become surrogates, which tell them from all that is.
+        self.text = source.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        try:
+            self.names = self._header()
+        except TableError:
+            self.text.close()
+            raise
+        self.schema = pa.schema([(name, pa.string()) for name in self.names])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.text.close()
+
+    def _header(self) -> list[str]:
+        reader = csv.reader(_Lines(self.text), strict=True)
+        try:
+            names = next((cells for cells in reader if cells), None)
+        except csv.Error as error:
+            raise TableError(f"the header is not that of a CSV: {_in_words(error)}") from error
+        if names is None:
+            raise TableError("the file is empty: it needs a header and rows")
+        if any(map(_has_surrogates, names)) or "\0" in "".join(names):
+            raise TableError("the file is not UTF-8: save it as UTF-8 and try again")
+        if len(names) > MOST_COLUMNS:
+            raise TableError(f"the table has {len(names):,} columns: leave out what isn't needed")
+        return names
+
+    def chunks(self, most_rows: int) -> Iterator[Chunk]:
+        """The rows in order, at most so many at a time."""
+        rows, faults, size = [], {}, 0
+        for cells, fault, characters in _records(self.text, len(self.names)):
+            if fault:
+                faults[len(rows)] = [fault]
+            rows.append(cells)
+            size += characters + 8 * len(cells)  # text, and a pointer for each cell
+            if len(rows) >= most_rows or size >= CHUNK_BYTES:
+                yield self._chunk(rows, faults)
+                rows, faults, size = [], {}, 0
+        if rows:
+            yield self._chunk(rows, faults)
+
+    def _chunk(self, rows: list[list[str]], faults: dict[int, list[str]]) -> Chunk:
+        broken = set(faults)
+        try:
+            columns = _text_columns(rows)
+        except UnicodeEncodeError:
+            _replace_surrogates(rows, self.names, faults)
+            columns = _text_columns(rows)
+        return Chunk(pa.RecordBatch.from_arrays(columns, schema=self.schema), faults, broken)
+
+
+def _text_columns(rows: list[list[str]]) -> list[pa.Array]:
+    columns = zip(*rows, strict=True)
+    return [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+
+
+def _has_surrogates(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _replace_surrogates(rows: list[list[str]], names: list[str], faults: dict) -> None:
+    for number, cells in enumerate(rows):
+        for place, cell in enumerate(cells):
+            if not _has_surrogates(cell):
+                continue
+            cells[place] = cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            faults.setdefault(number, []).append(not_utf8(names[place], cells[place]))
+
+
+class _Lines:
+    """The lines of a text, of which those of a faulty row can be given back."""
+
+    def __init__(self, text: TextIO):
+        self.text = text
+        self.back = deque()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the lines taken so far: a new row begins."""
+        self.taken, self.size = [], 0
+
+    def give_back(self) -> None:
+        """Give all lines taken back but the first."""
+        self.back.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self.back.popleft() if self.back else self.text.readline(MOST_LINE)
+        if not line:
+            raise StopIteration
+        self.taken.append(line)
+        self.size += len(line)
+        if self.size >= MOST_LINE:
+            self._skip_rest(line)
+            raise csv.Error(f"longer than {MOST_LINE}")
+        return line
+
+    def _skip_rest(self, line: str) -> None:
+        while line and not line.endswith(("\n", "\r")):
+            line = self.text.readline(MOST_LINE)
+
+
+def _records(text: TextIO, width: int) -> Iterator[tuple[list[str], str | None, int]]:
+    """The rows of a CSV after its header: `width` cells, what is wrong or None, characters.
+
+    A row that can't be read must not take others with it: where a quote was left open, what it
+    swallowed is read anew, from the second line on.
+    """
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
+    while True:
+        lines.begin()
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            fault = _in_words(error) if len(lines.taken) == 1 else OPEN_QUOTE
+            lines.give_back()
+        else:
+            if cells is None:
+                return
+            if len(cells) == width:
+                yield cells, None, lines.size
+                continue
+            if not cells:  # a blank line
+                continue
+            fault = f"the row has {len(cells)} cells, the header has {width}"
+            if _swallowed_rows(lines.taken, width):
+                fault = OPEN_QUOTE
+                lines.give_back()
+        cells = _cells(lines.taken)
+        yield (cells + [""] * width)[:width], fault, lines.size
+
+
+def _swallowed_rows(taken: list[str], width: int) -> bool:
+    """Whether a right row begins in one of the lines after the first."""
+    try:
+        return any(len(cells) == width for cells in csv.reader(taken[1:]))
+    except csv.Error:
+        return False
+
+
+def _cells(taken: list[str]) -> list[str]:
+    """What can be read of a faulty row."""
+    line = "".join(taken).rstrip("\r\n")
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # a cell that is too long, or a line break: what stands before it
+        return next(csv.reader([line[:MOST_CELL].partition("\n")[0].rstrip("\r")]), [])[:-1]
+
+
+def _in_words(error: csv.Error) -> str:
+    message = str(error)
+    if message.startswith("field larger"):
+        return f"a cell is longer than {MOST_CELL:,} characters"
+    if message.startswith("longer than"):
+        return f"the row is longer than {MOST_LINE:,} characters"
+    return OPEN_QUOTE
+
+
+# Writing
+
+
+class Pieces(io.RawIOBase):
+    """A file that hands on what is written to it."""
+
+    def __init__(self):
+        self.pieces, self.position = [], 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def write(self, content) -> int:
+        self.pieces.append(bytes(content))
+        self.position += len(content)
+        return len(content)
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        content = b"".join(self.pieces)
+        self.pieces.clear()
+        return content
+
+
+def storable(format: Format, schema: pa.Schema) -> pa.Schema:
+    """The schema that a file of this format gets for a table.
+
+    Raises
+    ------
+    TableError
+        If the format can't hold a column.
+    """
+    if format == "parquet":
+        return schema
+    return pa.schema([field.with_type(_cell_type(field)) for field in schema])
+
+
+def _cell_type(field: pa.Field) -> pa.DataType:
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    try:
+        pa.array([], kind).cast(pa.string())
+        as_text = not pa.types.is_binary(kind) and not pa.types.is_large_binary(kind)
+    except pa.ArrowNotImplementedError:
+        as_text = False
+    if not as_text:
+        raise TableError(
+            f"the column {field.name} holds {kind}, which a CSV can't: ask for Parquet"
+        )
+    return pa.string() if is_text(kind) else kind
+
+
+def open_writer(
+    format: Format, schema: pa.Schema, sink: Pieces, compression: str | dict[str, str]
+) -> pa.csv.CSVWriter | pq.ParquetWriter:
+    """What writes batches of a schema that `storable` gave: it has `write_batch` and `close`.
+
+    `compression` is that of a Parquet file, for all columns or by column.
+    """
+    if format == "csv":
+        return pa.csv.CSVWriter(sink, schema)
+    return pq.ParquetWriter(sink, schema, compression=compression)

@@ -1,0 +1,156 @@
+"""Ask the trained models about films. See `python scripts/predict.py --help`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from boxoffice import paths
+from boxoffice.exported_models import ModelFileError
+from boxoffice.film_fields import faults
+from boxoffice.film_tables import Summary, TableError, score_file
+from boxoffice.forecasts import Forecasts
+from boxoffice.reports import replacing
+from boxoffice.table_files import open_table
+
+FORMATS = {".csv": "csv", ".parquet": "parquet"}
+
+app = typer.Typer(add_completion=False)
+
+
+class RequestError(ValueError):
+    """What was asked for can't be done; the message says why and what to do."""
+
+
+@app.command(no_args_is_help=True)
+def predict(
+    films: Annotated[
+        Path | None,
+        typer.Argument(help="A .csv or .parquet of films in the TMDB 5000 schema."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The .csv or .parquet to write; not FILMS itself."),
+    ] = None,
+    film: Annotated[
+        str | None, typer.Option(metavar="JSON", help="One film, as the API takes it.")
+    ] = None,
+    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+) -> None:
+    """Predict revenue and success of a table of films, or of one film.
+
+    A table comes back with its rows in order and these columns added:
+    predicted_revenue, revenue_lower, revenue_upper (USD, nominal),
+    probability_success, model, and error, which says what is wrong with a row
+    that couldn't be scored. Of the schema's columns budget and release_date
+    are needed; cast, crew and certificate are read where a table has them.
+
+    A film with votes is answered by the classic model, one without by the
+    pre-release model.
+
+    Examples:
+
+      python scripts/predict.py films.csv -o out.csv
+
+      python scripts/predict.py films.parquet -o out.parquet
+
+      python scripts/predict.py --film '{"budget": 2e7, "release_year": 2026}'
+    """
+    if film is not None:
+        if films or out:
+            raise RequestError("give --film, or a table with --out, not both")
+        return predict_film(film, models)
+    if films is None or out is None:
+        raise RequestError("give a table and where to write it: films.csv -o out.csv")
+    predict_table(films, out, models)
+
+
+def predict_film(text: str, models: Path) -> None:
+    """Print what the API says of a film, as JSON."""
+    film = stated_film(text)
+    forecasts = Forecasts(models)
+    answer = {"revenue": forecasts.revenue(film), "success": forecasts.success(film)}
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def stated_film(text: str) -> dict:
+    """The film that a JSON text states.
+
+    Raises
+    ------
+    RequestError
+        With all its faults.
+    """
+    try:
+        film = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"--film is not JSON: {error}") from error
+    if not isinstance(film, dict):
+        raise RequestError('--film must be an object: {"budget": 237000000, ...}')
+    found = faults(film)
+    if found:
+        raise RequestError("; ".join(found))
+    return film
+
+
+def predict_table(films: Path, out: Path, models: Path) -> None:
+    """Write the table with its forecasts, whole or not at all."""
+    source_format, out_format = format_of(films), format_of(out)
+    if out.exists() and films.exists() and out.samefile(films):
+        raise RequestError(f"{out} is the table itself: write to another file")
+    with open_table(films, source_format) as table:
+        total = table.row_count
+    forecasts = Forecasts(models)
+    with (
+        replacing(out) as temporary,
+        temporary.open("wb") as file,
+        tqdm(total=total, unit=" films", disable=None) as bar,
+    ):
+        summary = score_file(
+            forecasts,
+            films,
+            source_format,
+            file,
+            out_format,
+            progress=lambda done: bar.update(done - bar.n),
+        )
+    report(summary, out)
+    if summary.rows and not summary.scored:
+        raise RequestError(f"no row could be scored; {out} says of each why")
+
+
+def format_of(path: Path) -> str:
+    """What a file's name says that it holds.
+
+    Raises
+    ------
+    RequestError
+        If it ends in neither.
+    """
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError as error:
+        raise RequestError(f"{path} must end in {' or '.join(FORMATS)}") from error
+
+
+def report(summary: Summary, out: Path) -> None:
+    """Say what was done, and why some rows weren't scored."""
+    typer.echo(
+        f"{out}: {summary.rows:,} films, {summary.scored:,} scored, {summary.rejected:,} rejected"
+    )
+    for reason in summary.reasons:
+        typer.echo(f"  {reason}")
+    if summary.rejected > len(summary.reasons):
+        typer.echo("  ... the column error has the others")
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except TableError as error:
+        sys.exit(f"error: the table can't be scored: {error}")
+    except (RequestError, ModelFileError, OSError) as error:
+        sys.exit(f"error: {error}")
