@@ -1,0 +1,353 @@
+"""The API: `uvicorn app.main:app`."""
+
+import gc
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Annotated, Any
+
+import anyio
+import orjson
+from anyio import CapacityLimiter, to_thread
+from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFile
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from app import __version__, schemas
+from app.logs import service_log, tidy_server_log
+from app.media import Media, MediaBusy, MediaUnavailable, UploadFault
+from app.middleware import Metrics, Traffic
+from app.problems import Refused, answer_problems, fault
+from app.routes import JsonRoute
+from app.settings import Settings, SettingsError
+from app.together import Together
+from app.uploads import Streamed, begun, shown_name, stored
+from boxoffice.exported_models import ModelFileError
+from boxoffice.film_tables import Format, TableError, iter_scored
+from boxoffice.forecasts import Forecasts
+
+NAME = "boxoffice"
+ABOUT = """
+What will a film earn, and will it pay off?
+
+Leave `popularity`, `vote_avg` and `vote_count` out for a film that isn't released yet. Every answer
+to `/predict/...` names the model that gave it, and warns of what lies outside its training films.
+"""
+TAGS = [
+    {"name": "films", "description": "Forecasts for one film."},
+    {"name": "tables", "description": "Forecasts for many films."},
+    {"name": "service", "description": "The service itself."},
+]
+JSON_TYPE = "application/json"
+TYPES: dict[Format, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+PARQUET_STARTS = b"PAR1"
+MOST_TEXT = 20_000  # characters; a text encoder reads far fewer
+FORM_LIMITS = {"max_fields": 10, "max_files": 4, "max_part_size": 4 * MOST_TEXT}
+IMAGE = "a JPEG, PNG, WEBP, GIF, BMP or AVIF image of at most 50,000,000 pixels"
+VIDEO = "a video with sound, such as MP4, WebM, MOV or MKV"
+TABLE = "a CSV or Parquet file in the TMDB 5000 schema"
+
+
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Answers other than success, for the OpenAPI document."""
+    words = {
+        400: "The body is no form.",
+        408: "The body took too long.",
+        413: "The body is too large.",
+        415: "The body is of another type.",
+        422: "The request can't be understood.",
+        500: "The service failed.",
+        503: "The model is absent, or busy.",
+        504: "The answer took too long.",
+    }
+    return {
+        status: {
+            "model": schemas.Refusal if status == 422 else schemas.Problem,
+            "description": words[status],
+        }
+        for status in statuses
+    }
+
+
+BODY_ANSWERS = _answers(408, 413, 415, 422, 500)
+MEDIA_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 504)
+TABLE_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service, its models loaded.
+
+    Raises
+    ------
+    ModelFileError
+        If a model's file is missing or altered; the message names it.
+    """
+    settings = settings or Settings.from_env()
+    tidy_server_log()
+    metrics = Metrics()
+    app = FastAPI(
+        title="Box office",
+        summary="What will a film earn?",
+        description=ABOUT,
+        version=__version__,
+        openapi_tags=TAGS,
+        form_limits=FORM_LIMITS,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.settings = settings
+    app.state.forecasts = Forecasts(settings.models)
+    app.state.media = Media(settings.models, settings.patience)
+    app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
+    answer_problems(app)
+    _add_service(app, metrics)
+    _add_films(app)
+    _add_media(app)
+    _add_tables(app)
+    if settings.page:
+        from app import page
+
+        page.mount(app, app.state.forecasts, settings)
+    return app
+
+
+def _add_service(app: FastAPI, metrics: Metrics) -> None:
+    forecasts, media = app.state.forecasts, app.state.media
+    cards = forecasts.cards | {
+        name: card for name, card in media.cards.items() if name not in media.lacking
+    }
+    welcome = {
+        "name": NAME,
+        "version": __version__,
+        "status": "running",
+        "models": [
+            {
+                "name": name,
+                "model": card.get("model") or card.get("network"),
+                "source": card["source"],
+                "trained_until": card.get("trained_until"),
+            }
+            for name, card in cards.items()
+        ],
+        "unavailable": media.lacking,
+        "page": "/ui" if app.state.settings.page else None,
+        "documentation": ["/docs", "/redoc"],
+    }
+
+    @app.get("/", tags=["service"], response_model=schemas.Welcome)
+    async def root():
+        """What runs here, and the models it answers with."""
+        return Response(orjson.dumps(welcome), media_type=JSON_TYPE)
+
+    @app.get("/health", tags=["service"], response_model=schemas.Health)
+    async def health():
+        """Whether the service is ready; its models are loaded before it answers at all."""
+        return Response(b'{"status":"ok"}', media_type=JSON_TYPE)
+
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def prometheus():
+        """Counts and durations, as Prometheus reads them."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_films(app: FastAPI) -> None:
+    forecasts = app.state.forecasts
+    revenues, successes = Together(forecasts.revenues), Together(forecasts.successes)
+    described_film = Body(openapi_examples=schemas.FILM_EXAMPLES)
+    described_engagement = Body(openapi_examples=schemas.ENGAGEMENT_EXAMPLES)
+
+    async def revenue(film: Annotated[schemas.Film, described_film]):
+        """What a film will earn worldwide, with an interval and what moved the forecast."""
+        return await revenues.ask(film.__dict__)
+
+    async def success(film: Annotated[schemas.Film, described_film]):
+        """Whether a film will earn more than 1.5 times its budget."""
+        return await successes.ask(film.__dict__)
+
+    async def hit(film: Annotated[schemas.Engagement, described_engagement]):
+        """Whether a film is a hit with those who watch it."""
+        return forecasts.hit(film.__dict__)
+
+    async def segment(film: Annotated[schemas.Engagement, described_engagement]):
+        """Which audience segment a film belongs to."""
+        return forecasts.segment(film.__dict__)
+
+    for endpoint, answer in (
+        (revenue, schemas.Revenue),
+        (success, schemas.Success),
+        (hit, schemas.Hit),
+        (segment, schemas.Segment),
+    ):
+        app.router.add_api_route(
+            f"/predict/{endpoint.__name__}",
+            endpoint,
+            methods=["POST"],
+            tags=["films"],
+            response_model=answer,
+            responses=BODY_ANSWERS,
+            route_class_override=JsonRoute,
+        )
+
+
+def _add_media(app: FastAPI) -> None:
+    media = app.state.media
+
+    @app.post(
+        "/predict/poster",
+        tags=["films"],
+        response_model=schemas.PosterRevenue,
+        responses=MEDIA_ANSWERS,
+    )
+    async def poster(
+        file: Annotated[UploadFile, File(description=f"The poster: {IMAGE}.")],
+    ):
+        """What a film will earn, from its poster alone."""
+        return await _looked_at(media.poster, file=file)
+
+    @app.post(
+        "/predict/multimodal",
+        tags=["films"],
+        response_model=schemas.RevenueClasses,
+        responses=MEDIA_ANSWERS,
+    )
+    async def multimodal(
+        text: Annotated[
+            str,
+            Form(
+                min_length=1,
+                max_length=MOST_TEXT,
+                description="The plot in words; of a long text the start is read.",
+                examples=["A paraplegic marine is sent to the moon Pandora."],
+            ),
+        ],
+        poster: Annotated[UploadFile | None, File(description=f"{IMAGE}.")] = None,
+        trailer: Annotated[UploadFile | None, File(description=f"{VIDEO}.")] = None,
+    ):
+        """How likely each of eight revenue classes is, from a text and, if there is one, a trailer.
+
+        A poster is looked at where the model learned from posters; else a warning says so.
+        """
+        return await _looked_at(partial(media.multimodal, text), poster=poster, trailer=trailer)
+
+
+async def _looked_at(ask, **uploads: UploadFile | None) -> Response:
+    """Ask a media model in a thread; what was uploaded lies in files until it has answered."""
+    given = {name: upload for name, upload in uploads.items() if upload is not None}
+    async with AsyncExitStack() as files:
+        paths = [
+            await files.enter_async_context(stored(uploads[name])) if name in given else None
+            for name in uploads
+        ]
+        try:
+            # When the time is up nobody waits for the thread; the next film does.
+            answer = await to_thread.run_sync(ask, *paths, abandon_on_cancel=True)
+        except UploadFault as error:
+            expected = VIDEO if error.field == "trailer" else IMAGE
+            name = shown_name(given[error.field])
+            raise Refused(fault(error.field, name, expected, str(error))) from error
+        except MediaUnavailable as error:
+            raise HTTPException(503, str(error)) from error
+        except MediaBusy as error:
+            raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
+    return Response(orjson.dumps(answer), media_type=JSON_TYPE)
+
+
+def _add_tables(app: FastAPI) -> None:
+    forecasts, settings = app.state.forecasts, app.state.settings
+    limiter = CapacityLimiter(settings.tables)
+
+    @app.post(
+        "/predict/batch",
+        tags=["tables"],
+        response_class=Response,
+        responses=TABLE_ANSWERS
+        | {
+            200: {
+                "description": "The same rows in the same order, with forecasts.",
+                "content": {
+                    kind: {"schema": {"type": "string", "format": "binary"}}
+                    for kind in TYPES.values()
+                },
+            }
+        },
+    )
+    async def batch(
+        file: Annotated[UploadFile, File(description=f"The films: {TABLE}.")],
+        format: Annotated[
+            Format | None,
+            Query(description="The answer's format; else that of Accept, else the upload's."),
+        ] = None,
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
+    ):
+        """A forecast for every row of a table: a CSV or Parquet file in the TMDB 5000 schema.
+
+        `budget` and `release_date` are needed. The rows come back in order with the columns
+        `predicted_revenue`, `revenue_lower`, `revenue_upper` (nominal USD), `probability_success`,
+        `model` and `error`, which tells what is wrong with a row that has no forecast.
+        """
+        async with AsyncExitStack() as needed:
+            await needed.enter_async_context(_turn(limiter, settings.patience))
+            path = await needed.enter_async_context(stored(file))
+            given: Format = _format(path)
+            out = format or _accepted(accept) or given
+            try:
+                pieces = await begun(iter_scored(forecasts, path, given, out), needed)
+            except TableError as error:
+                name = shown_name(file)
+                message = str(error).replace(str(path), name).replace(path.name, name)
+                raise Refused(fault("file", name, TABLE, message)) from error
+            name = f'attachment; filename="scored.{out}"'
+            return Streamed(
+                pieces,
+                needed.pop_all(),
+                media_type=TYPES[out],
+                headers={"Content-Disposition": name},
+            )
+
+
+@asynccontextmanager
+async def _turn(limiter: CapacityLimiter, patience: float) -> AsyncIterator[None]:
+    """One of the tables that are scored at once."""
+    holder = object()
+    with anyio.move_on_after(patience) as waited:
+        await limiter.acquire_on_behalf_of(holder)
+    if waited.cancelled_caught:
+        raise HTTPException(
+            503, "enough tables are being scored: try again later", {"Retry-After": "30"}
+        )
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(holder)
+
+
+def _format(path) -> Format:
+    """Told by the content, for a name says little."""
+    with open(path, "rb") as file:
+        return "parquet" if file.read(len(PARQUET_STARTS)) == PARQUET_STARTS else "csv"
+
+
+def _accepted(accept: str) -> Format | None:
+    """The first of our formats that a client names."""
+    kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
+    named = {kind: format for format, kind in TYPES.items()}
+    return next((named[kind] for kind in kinds if kind in named), None)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app`, made when it is asked for, so that this module can be read without models."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        globals()["app"] = create_app()
+    except (ModelFileError, SettingsError) as error:
+        sys.exit(f"The service can't start: {error}")
+    # Models and modules stay for good: looking through them for garbage would hold requests up.
+    gc.collect()
+    gc.freeze()
+    return globals()["app"]

@@ -1,0 +1,204 @@
+"""The poster and the multimodal model, which need torch: loaded when they are first asked."""
+
+import importlib.util
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from boxoffice import paths
+from boxoffice.exported_models import ModelFileError, checked_bytes
+from boxoffice.media import MediaError
+
+NAMES = ("poster", "multimodal")
+NO_TORCH = "the package torch is not installed: install the packages of the media models"
+
+
+class MediaUnavailable(Exception):
+    """A model can't answer; the message says what is missing, and the remedy."""
+
+
+class MediaBusy(Exception):
+    """Another film is being looked at; later this one can be."""
+
+
+class UploadFault(MediaError):
+    """An upload can't be used.
+
+    Attributes
+    ----------
+    field : str
+        `file`, `poster` or `trailer`.
+    """
+
+    def __init__(self, field: str, reason: str):
+        super().__init__(reason)
+        self.field = field
+
+
+class Media:
+    """Posters and trailers looked at, one at a time.
+
+    The files are checked against their cards at once, without torch. A model that is absent is
+    told of in `lacking`.
+
+    Parameters
+    ----------
+    folder : Path
+        What `dvc repro` wrote to `models/`.
+    patience : float
+        Seconds that a film waits for its turn.
+
+    Attributes
+    ----------
+    cards : dict of name to card
+    lacking : dict of name to reason and remedy
+
+    Raises
+    ------
+    ModelFileError
+        If a file is altered, or one of a pair is missing.
+    """
+
+    def __init__(self, folder: Path = paths.MODELS, patience: float = 5.0):
+        self.folder, self.patience = Path(folder), patience
+        self.cards: dict[str, dict] = {}
+        self.lacking: dict[str, str] = {}
+        self._models: dict[str, Any] = {}
+        self._turn = threading.Lock()
+        for name in NAMES:
+            self._check(name)
+
+    def poster(self, path: Path) -> dict[str, Any]:
+        """Revenue from a poster alone.
+
+        Returns
+        -------
+        dict
+            `predicted_revenue` (nominal USD), `interval` (`nominal`, and the ends in USD), `model`
+            and `warnings`.
+
+        Raises
+        ------
+        UploadFault
+            If the file is no image that can be used.
+        MediaUnavailable, MediaBusy
+        """
+        with self._asked("poster") as model:
+            try:
+                forecast = model.predict(path)
+            except MediaError as error:
+                raise UploadFault("file", str(error)) from error
+        card = self.cards["poster"]
+        return {
+            "predicted_revenue": forecast["revenue"],
+            "interval": {
+                "nominal": card["interval"]["nominal"],
+                "lower": forecast["lower"],
+                "upper": forecast["upper"],
+            },
+            "model": "poster",
+            "warnings": list(card["not_for"]),
+        }
+
+    def multimodal(
+        self, text: str, poster: Path | None = None, trailer: Path | None = None
+    ) -> dict[str, Any]:
+        """Probabilities of the revenue classes.
+
+        Returns
+        -------
+        dict
+            `predicted_class`, `probabilities` by class, lowest first, `edges_usd` between them,
+            `model` and `warnings`, among them what was given and is not read by the model.
+
+        Raises
+        ------
+        UploadFault
+            If a file is no image or no video that can be used.
+        MediaUnavailable, MediaBusy
+        """
+        with self._asked("multimodal") as model:
+            if poster is not None:
+                _require_image(poster)
+            try:
+                probabilities = model.predict(text, trailer)
+            except MediaError as error:
+                raise UploadFault("trailer", str(error)) from error
+        card = self.cards["multimodal"]
+        return {
+            "predicted_class": max(probabilities, key=probabilities.get),
+            "probabilities": probabilities,
+            "edges_usd": card["edges_usd"],
+            "model": "multimodal",
+            "warnings": [*_unread(card["widths"], poster, trailer), *card["not_for"]],
+        }
+
+    def _check(self, name: str) -> None:
+        card, weights = (self.folder / f"{name}.{suffix}" for suffix in ("json", "safetensors"))
+        if not card.exists() and not weights.exists():
+            self.lacking[name] = (
+                f"{card.parent.name}/{card.name} is missing: run `dvc repro {name}`"
+            )
+            return
+        if not card.is_file():
+            raise ModelFileError(f"{card} is missing: run `dvc repro {name}`")
+        try:
+            content = json.loads(card.read_text(encoding="utf-8"))
+            checked_bytes(weights, content["sha256"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(f"{card} is no card ({error}): run `dvc repro {name}`") from error
+        self.cards[name] = content
+        if importlib.util.find_spec("torch") is None:
+            self.lacking[name] = NO_TORCH
+
+    @contextmanager
+    def _asked(self, name: str) -> Iterator[Any]:
+        """The model, when it is this film's turn."""
+        if name in self.lacking:
+            raise MediaUnavailable(self.lacking[name])
+        if not self._turn.acquire(timeout=self.patience):
+            raise MediaBusy(f"another film is being looked at: try again in {self.patience:g} s")
+        try:
+            if name not in self._models:
+                self._models[name] = self._load(name)
+            yield self._models[name]
+        finally:
+            self._turn.release()
+
+    def _load(self, name: str) -> Any:
+        try:
+            if name == "poster":
+                from boxoffice.poster_model import PosterModel as Model
+            else:
+                from boxoffice.multimodal_model import MultimodalModel as Model
+        except ImportError as error:
+            raise MediaUnavailable(f"the package {error.name} is not installed") from error
+        from boxoffice.encoders import WeightsError
+        from boxoffice.network_files import NetworkFileError
+
+        try:
+            return Model(self.folder)
+        except (NetworkFileError, WeightsError) as error:
+            raise MediaUnavailable(str(error)) from error
+
+
+def _require_image(poster: Path) -> None:
+    from boxoffice.posters import read_poster
+
+    try:
+        read_poster(poster)
+    except MediaError as error:
+        raise UploadFault("poster", str(error)) from error
+
+
+def _unread(modalities: dict, poster: Path | None, trailer: Path | None) -> list[str]:
+    read = ", ".join(modalities)
+    warnings = []
+    if poster is not None:
+        warnings.append(f"poster: not used, for the model reads {read} only")
+    if trailer is not None and not {"video", "audio"} & set(modalities):
+        warnings.append(f"trailer: not used, for the model reads {read} only")
+    return warnings

@@ -1,0 +1,98 @@
+"""Figures and faults in the words of people who don't code."""
+
+import math
+import re
+from collections.abc import Iterable
+
+# How the page calls the fields of a request.
+LABELS = {
+    "title": "Title",
+    "budget": "Budget",
+    "runtime": "Runtime",
+    "release_date": "Release date",
+    "release_year": "Release year",
+    "original_language": "Language",
+    "certificate": "Certificate",
+    "genres": "Genres",
+    "countries": "Countries",
+    "director": "Director",
+    "writers": "Writers",
+    "cast": "Cast",
+    "companies": "Companies",
+    "popularity": "Popularity",
+    "vote_avg": "Average vote",
+    "vote_count": "Number of votes",
+}
+_ON_FORM = LABELS | {"release_year": LABELS["release_date"]}  # the year is read from the date
+_NAME = re.compile(r"[a-z_]*")
+
+
+def money(usd: float) -> str:
+    """US dollars to three significant digits: 412345678 -> '$412 million'."""
+    return _money(usd, {1e9: " billion", 1e6: " million"})
+
+
+def short_money(usd: float) -> str:
+    """As `money`, for a table: 412345678 -> '$412m'."""
+    return _money(usd, {1e9: "bn", 1e6: "m", 1e3: "k"})
+
+
+def _money(usd: float, names: dict[float, str]) -> str:
+    if usd < 1:
+        return "$0"
+    rounded = round(usd, 2 - math.floor(math.log10(usd)))
+    for size, name in names.items():
+        if rounded >= size:
+            return f"${rounded / size:.4g}{name}"
+    return f"${rounded:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a whole percentage, never 0% or 100%: 0.578 -> '58%'."""
+    if share < 0.01:
+        return "under 1%"
+    if share > 0.99:
+        return "over 99%"
+    return f"{share:.0%}"
+
+
+def in_ten(share: float) -> str:
+    """0.9 -> '9 in 10', 0.88 -> '88 in 100'."""
+    tenths = round(share * 10, 1)
+    return f"{tenths:.0f} in 10" if tenths.is_integer() else f"{share * 100:.0f} in 100"
+
+
+def effect_on_revenue(log_effect: float) -> str:
+    """A factor, given as its natural log, as what it adds or takes: 0.83 -> '+129%'."""
+    factor = math.exp(log_effect)
+    if factor >= 10:
+        return f"× {factor:.0f}"
+    return f"{factor - 1:+.0%}".replace("-", "−")
+
+
+def effect_on_chance(difference: float) -> str:
+    """A difference of probabilities in percentage points: -0.05 -> '−5 points'."""
+    return f"{difference * 100:+.0f} points".replace("-", "−")
+
+
+def name_list(text: str | None) -> list[str] | None:
+    """'Sam Neill, Laura Dern' as a list of names; None where there is none."""
+    names = [name.strip() for name in re.split(r"[,;\n]", text or "") if name.strip()]
+    return names or None
+
+
+def plain(warning: str) -> str:
+    """A warning that starts with a field's name, with what the form calls it."""
+    name = _NAME.match(warning).group()
+    return LABELS[name] + warning[len(name) :] if name in LABELS else warning
+
+
+def labelled(faults: Iterable[str]) -> list[tuple[str, str]]:
+    """Faults of `film_fields.faults` as pairs of the form's label and the fault, one per label."""
+    found: dict[str, str] = {}
+    for fault in faults:
+        name = _NAME.match(fault).group()
+        label, text = _ON_FORM.get(name, name), fault[len(name) :].lstrip(": ")
+        if found.get(label, "is missing").startswith("is missing"):
+            found[label] = text
+    return list(found.items())

@@ -1,0 +1,56 @@
+"""Requests that arrive together are answered together.
+
+A model takes little longer for the films of many requests than for one, so what one turn of the
+event loop brings is put to it at once (dynamic batching). Nobody waits for others to come.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+MOST = 64  # requests in one call, so that none of them waits long
+
+
+class Together:
+    """Ask about one film, and be answered with those that came in the same turn.
+
+    Parameters
+    ----------
+    answer_all : callable
+        Takes a list of films and gives their answers in order.
+    """
+
+    def __init__(self, answer_all: Callable[[list[dict]], list[dict[str, Any]]]):
+        self._answer_all = answer_all
+        self._waiting: list[tuple[dict, asyncio.Future]] = []
+
+    def ask(self, film: dict) -> asyncio.Future:
+        """The answer, when the turn is over; an error is only that film's own."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._answer)
+        future = loop.create_future()
+        self._waiting.append((film, future))
+        return future
+
+    def _answer(self) -> None:
+        asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer)
+        asked = [(film, future) for film, future in asked if not future.done()]  # some have left
+        try:
+            answers = self._answer_all([film for film, _ in asked])
+        except Exception:
+            for film, future in asked:
+                self._answer_one(film, future)
+            return
+        for (_, future), answer in zip(asked, answers, strict=True):
+            future.set_result(answer)
+
+    def _answer_one(self, film: dict, future: asyncio.Future) -> None:
+        try:
+            (answer,) = self._answer_all([film])
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,76 @@
+"""Uploads: kept in a file of our own for as long as they are needed, and no longer."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from itertools import chain
+from pathlib import Path, PurePath
+
+from anyio import CancelScope, to_thread
+from starlette.datastructures import UploadFile
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from boxoffice.film_fields import SHOWN
+
+PIECE = 1024**2  # bytes
+
+
+def shown_name(upload: UploadFile) -> str:
+    """The client's name for a file, without its folders and shortened; it is never opened."""
+    return PurePath((upload.filename or "").replace("\\", "/")).name[:SHOWN]
+
+
+@asynccontextmanager
+async def stored(upload: UploadFile) -> AsyncIterator[Path]:
+    """The upload as a file, whose name is ours; it is removed when the block ends."""
+    file = tempfile.NamedTemporaryFile(prefix="boxoffice-", delete=False)  # noqa: SIM115
+    path = Path(file.name)
+    try:
+        await to_thread.run_sync(_copy, upload, file)
+        await upload.close()  # it may lie on the disk, too
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _copy(upload: UploadFile, file) -> None:
+    with file:
+        shutil.copyfileobj(upload.file, file, PIECE)
+
+
+class Streamed(StreamingResponse):
+    """Pieces as they are made; then, or when the client has gone, what they needed is closed.
+
+    Parameters
+    ----------
+    pieces : iterator of bytes
+        Advanced in a thread.
+    needed : AsyncExitStack
+    """
+
+    def __init__(self, pieces: Iterator[bytes], needed: AsyncExitStack, **settings):
+        super().__init__(pieces, **settings)
+        self._needed = needed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await self._needed.aclose()
+
+
+async def begun(pieces: Iterator[bytes], needed: AsyncExitStack) -> Iterator[bytes]:
+    """The same pieces, the first of which is made already: faults of the whole show up here."""
+    needed.push_async_callback(to_thread.run_sync, partial(_close, pieces))
+    first = await to_thread.run_sync(next, pieces, b"")
+    return chain([first], pieces)
+
+
+def _close(pieces: Iterator[bytes]) -> None:
+    close = getattr(pieces, "close", None)
+    if close:
+        close()
