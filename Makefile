@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1 .pipenv/bin/pipenv
 BIN := .venv/bin
+PORT ?= 8000
 # DVC calls `python`, which must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
@@ -48,9 +49,14 @@ format: setup ## Format the code, pair the notebooks, refresh the README's figur
 	python scripts/pair_notebooks.py
 	python scripts/readme.py
 
+.PHONY: serve
+serve: setup ## Serve API and web page on http://127.0.0.1:8000 (PORT=... for another port)
+	uvicorn app.main:app --port $(PORT) --no-access-log
+
 .PHONY: bench
-bench: setup ## Measure embedding beside the bare forward pass, in images per second
-	python scripts/bench.py
+bench: setup ## Measure service, start-up and scored tables (needs wrk), then embedding (10 minutes)
+	python scripts/bench_service.py
+	python scripts/bench_encoders.py
 
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter
