@@ -6,6 +6,8 @@ BIN := .venv/bin
 PORT ?= 8000
 # DVC calls `python`, which must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Else ONNX Runtime reports its use to its maker.
+export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
 
 .PHONY: help

@@ -11,6 +11,7 @@ import anyio
 import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFile
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -86,7 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_env()
     tidy_server_log()
     metrics = Metrics()
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Box office",
         summary="What will a film earn?",
         description=ABOUT,

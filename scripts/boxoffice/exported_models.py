@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnxruntime
 
 from boxoffice import paths
+
+# Before ONNX Runtime is loaded, for else it reports its use to its maker, over the network.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 # ONNX Runtime walks small blocks of rows through the trees twice as fast as large ones.
 BLOCK = 128
