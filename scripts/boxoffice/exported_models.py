@@ -16,7 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 # ONNX Runtime walks small blocks of rows through the trees twice as fast as large ones.
-BLOCK = 128
+BLOCK = 1024
 
 
 class ModelFileError(Exception):

@@ -86,8 +86,7 @@ def score_file(
         If the table can't be scored at all.
     """
     summary = Summary()
-    for piece in iter_scored(forecasts, source, format, out_format, chunk_rows, summary):
-        out.write(piece)
+    for _ in _written(forecasts, source, format, out_format, chunk_rows, summary, out):
         if progress:
             progress(summary.rows)
     return summary
@@ -112,20 +111,34 @@ def iter_scored(
     TableError
         Before the first piece, if the table can't be scored at all; later, if it turns out broken.
     """
+    sink = Pieces()
     summary = summary if summary is not None else Summary()
+    for _ in _written(forecasts, source, format, out_format, chunk_rows, summary, sink):
+        yield sink.take()
+
+
+def _written(
+    forecasts: Forecasts,
+    source: Path,
+    format: Format,
+    out_format: Format,
+    chunk_rows: int,
+    summary: Summary,
+    sink: BinaryIO | Pieces,
+) -> Iterator[None]:
+    """Write chunk after chunk, and at last what closes the file."""
     with open_table(source, format) as table:
         check_columns(table.schema)
         passed = _passed_through(table.schema)
         schema = storable(out_format, _with_added(table.schema, passed))
-        sink = Pieces()
         with open_writer(out_format, schema, sink, table.compression) as writer:
             for chunk, films, forecast in _in_order(forecasts, table.chunks(chunk_rows)):
                 columns = [chunk.rows.column(place) for place in passed]
                 columns += _answers(forecast, films.faults)
                 writer.write_batch(_batch(columns, schema))
                 summary.count(chunk.rows.num_rows, films.faults)
-                yield sink.take()
-        yield sink.take()
+                yield
+        yield
 
 
 def _passed_through(schema: pa.Schema) -> list[int]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import BinaryIO, Literal, Self, TextIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -430,7 +430,7 @@ def _cell_type(field: pa.Field) -> pa.DataType:
 
 
 def open_writer(
-    format: Format, schema: pa.Schema, sink: Pieces, compression: str | dict[str, str]
+    format: Format, schema: pa.Schema, sink: BinaryIO, compression: str | dict[str, str]
 ) -> pa.csv.CSVWriter | pq.ParquetWriter:
     """What writes batches of a schema that `storable` gave: it has `write_batch` and `close`.
 
