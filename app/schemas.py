@@ -137,19 +137,28 @@ class Driver(BaseModel):
 
     name: str = _says("The field or fact.", "budget")
     value: str = _says("Its value for this film, in words.", "$237,000,000")
-    typical: str | None = _says("Its value for a typical training film.", "$26,000,000")
-    effect: float = _says("What it adds: natural log of revenue, or points of probability.", 0.83)
+    typical: str | None = _says("Its value for a typical training film.", "$20,000,000")
+    effect: float = _says(
+        "What the forecast loses when this alone becomes typical: natural log of revenue, or "
+        "probability.",
+        0.83,
+    )
     words: str = _says(
-        "The same in words.", "budget of $237,000,000 (typical: $26,000,000): forecast x 2.3"
+        "The same in words.", "budget $237,000,000 (typically $20,000,000): revenue × 2.3"
     )
 
 
 MODEL = "The model that answered."
 WARNINGS = Described(
     description="What speaks against the answer: values outside the training range, and the like.",
-    examples=[["release_year: 2009 is above the training range, 1940 to 2006"]],
+    examples=[
+        [
+            "release_year is outside the training films' range, 1940 to 2006: the forecast is an "
+            "extrapolation"
+        ]
+    ],
 )
-DRIVERS = Described(description="The largest contributions, largest first.")
+DRIVERS = Described(description="What moved the forecast most, the largest first.")
 
 
 class Revenue(BaseModel):

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from boxoffice.credits import ROLES, credit_roles, record_ids
+from boxoffice.credits import ROLES, credit_roles, franchise_stem, record_ids, text_ids
 from boxoffice.features import AMERICA, GENRES, column_name
 from boxoffice.film_fields import FIELDS, FIRST_FILM, LAST_FILM
 from boxoffice.known_names import KINDS, KnownNames
@@ -273,23 +273,38 @@ class _Columns:
             self.note(films.index.to_numpy()[wrong], name, cells, A_LIST)
         table = pd.DataFrame(told, index=films.index, dtype=object)
         table = table[[row not in self.faults for row in films.index]]
-        table = table.assign(title=table["title"].fillna(""), id=table.index, movie_id=table.index)
-        roles = credit_roles(table, table).set_index("id")
+        titles = table["title"].fillna("")
+        roles = credit_roles(*_without_titles(table)).set_index("id")
+        roles["franchise"] = _series(titles)
+        people = [*table["cast"], *table["crew"]] if {"cast", "crew"} & self.names else []
         for kind, own in (
-            ("person", _own_ids("person", [*table["cast"], *table["crew"]], known)),
+            ("person", _own_ids("person", people, known)),
             ("company", _own_ids("company", table["production_companies"], known)),
         ):
-            for role in (role for role in KINDS if KINDS[role] == kind):
+            for role in (role for role in KINDS if KINDS[role] == kind and own):
                 roles[role] = roles[role].map(lambda ids, own=own: _replaced(ids, own))
         told = [role for role in ROLES if ROLE_COLUMNS.get(role, "crew") in self.names]
         return films.loc[roles.index].join(roles[told])
 
 
+def _without_titles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Movies and credits as `credit_roles` takes them; series are found for all titles at once."""
+    table = table.assign(title="", id=table.index, movie_id=table.index)
+    return table, table
+
+
+def _series(titles: pd.Series) -> list[list[int]]:
+    """The franchise of each title, as `credit_roles` has it: a list of one id or of none."""
+    stems = titles.map(franchise_stem)
+    ids = text_ids(stems.to_list())
+    return [[number] if stem else [] for stem, number in zip(stems, ids, strict=True)]
+
+
 def _own_ids(kind: str, cells: Iterable[str | None], known: KnownNames) -> dict[int, int]:
     """The models' id of each record in these cells whose own id is another."""
     own = {}
-    for cell in cells:
-        for record in _records(cell or "[]"):
+    for cell in filter(None, cells):
+        for record in _records(cell):
             (number,) = record_ids([record])
             meant = known.id_of(kind, number, record["name"])
             if meant != number:
@@ -298,7 +313,7 @@ def _own_ids(kind: str, cells: Iterable[str | None], known: KnownNames) -> dict[
 
 
 def _replaced(ids: list[int], own: dict[int, int]) -> list[int]:
-    return list(dict.fromkeys(own.get(number, number) for number in ids)) if own else ids
+    return list(dict.fromkeys(own.get(number, number) for number in ids))
 
 
 def _distinct(cells: pa.Array) -> tuple[list[str], np.ndarray]:
