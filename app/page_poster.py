@@ -45,6 +45,7 @@ class PosterAnswers:
         return render(
             "poster",
             revenue=revenue,
+            stand_in=self._media.cards["poster"]["media"] == "stand_in",
             picture=picture,
             caption=caption(picture),
             limits=revenue["warnings"],

@@ -102,6 +102,14 @@ def test_a_card_with_another_number_of_features_is_refused(copy):
         Forecasts(copy)
 
 
+def test_a_card_that_names_no_history_is_refused(copy):
+    card = card_of(copy, "revenue_pre_release")
+    del card["files"]["history.parquet"]
+    write_card(copy, "revenue_pre_release", card)
+    with pytest.raises(ModelFileError, match=r"revenue_pre_release\.json doesn't name history"):
+        Forecasts(copy)
+
+
 def test_models_of_two_runs_are_not_mixed(copy):
     """A success model that reads other features than the revenue model beside it."""
     for ending in (".onnx", ".json"):

@@ -32,11 +32,11 @@ def forecasts(models):
     return Forecasts(models)
 
 
-def known_person(forecasts):
+def known_person(models):
     """The director with the most training films: name key and id."""
-    directors = pd.read_parquet(forecasts.folder / "history.parquet")["director"].explode()
+    directors = pd.read_parquet(models / "history.parquet")["director"].explode()
     number = int(directors.value_counts().index[0])
-    table = pd.read_parquet(forecasts.folder / "names.parquet")
+    table = pd.read_parquet(models / "names.parquet")
     person = table[(table["kind"] == "person") & (table["id"] == number)]
     return person["key"].item(), number
 
@@ -121,8 +121,8 @@ def test_zero_minutes_are_an_unknown_runtime(forecasts):
     assert zero["log_revenue"] == absent["log_revenue"]
 
 
-def test_people_are_found_by_name_or_by_id(forecasts):
-    name, number = known_person(forecasts)
+def test_people_are_found_by_name_or_by_id(forecasts, models):
+    name, number = known_person(models)
     by_name = forecasts.revenue(UPCOMING | {"director": [name.title()]})
     by_id = forecasts.revenue(UPCOMING | {"director": [number]})
     assert by_name["warnings"] == by_id["warnings"] == []
@@ -209,9 +209,9 @@ def test_many_films_are_answered_as_each_alone(forecasts):
             assert row["probability_success"] == pytest.approx(probability, abs=1e-6)
 
 
-def test_films_are_answered_together_as_alone(forecasts):
+def test_films_are_answered_together_as_alone(forecasts, models):
     """Whatever they come beside, and in order: what is stated of one says nothing of another."""
-    _, number = known_person(forecasts)
+    _, number = known_person(models)
     films = [
         FILM,
         UPCOMING | STARS,

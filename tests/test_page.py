@@ -19,15 +19,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
 from app.main import create_app
 from app.page_film import EXAMPLES, example, next_summer, stated_film
 from app.page_pictures import LEAST, MOST, Scale
 from app.page_table import EXAMPLE_TABLE
 from app.page_words import effect_on_chance, effect_on_revenue, in_ten, labelled, money, percent
 from app.settings import Settings
-from PIL import Image
-from playwright.sync_api import expect, sync_playwright
-
 from boxoffice import paths
 from boxoffice.film_fields import faults
 from boxoffice.film_tables import score_file
@@ -334,6 +334,9 @@ def test_a_poster_is_answered_and_does_not_hold_up_the_form(page, app, tmp_path)
     answer(page)
     open_tab(page, "A poster")
     shown = answer(page, "poster")
+    stand_in = app.state.media.cards["poster"]["media"] == "stand_in"
+    warnings = shown.get_by_role("region", name="Warnings")
+    assert warnings.count() == int(stand_in)  # nobody takes a figure from stand-ins for a forecast
     assert re.fullmatch(r"\$[\d.]+ (m|b)illion", shown.locator(".figure").inner_text())
     expect(shown.locator(".limits")).to_contain_text("not for")
 

@@ -9,21 +9,21 @@ import subprocess
 import time
 import tomllib
 
-import app
 import httpx
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from app import schemas
-from app.main import create_app
-from app.media import Media
-from app.settings import Settings
 from fastapi.testclient import TestClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from serving import CLASSIC, WATCHED, Server, eventually, serving
 
+import app
+from app import schemas
+from app.main import create_app
+from app.media import Media
+from app.settings import Settings
 from boxoffice import paths
 from boxoffice.film_tables import score_file
 from boxoffice.forecasts import Forecasts

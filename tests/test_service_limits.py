@@ -12,8 +12,6 @@ import pandas as pd
 import psutil
 import pytest
 import schemathesis
-from app.main import create_app
-from app.settings import Settings, SettingsError
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from PIL import Image
@@ -21,6 +19,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from serving import CLASSIC, WATCHED, eventually, serving
 
+from app.main import create_app
+from app.settings import Settings, SettingsError
 from boxoffice.film_fields import FIELDS
 
 JSON = {"Content-Type": "application/json"}

@@ -16,9 +16,9 @@ import aiohttp
 import pandas as pd
 import psutil
 import pytest
-from app import schemas
 from serving import CLASSIC, WATCHED, serving
 
+from app import schemas
 from boxoffice import paths
 from boxoffice.film_tables import score_file
 from boxoffice.forecasts import Forecasts

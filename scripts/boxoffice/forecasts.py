@@ -199,9 +199,7 @@ class Forecasts:
             self._segments,
         )
         self.cards = {model.card["name"]: model.card for model in loaded}
-        for name, sha256 in self._pre_release.revenue.card.get("files", {}).items():
-            checked_bytes(folder / name, sha256)
-        self.folder = folder
+        _check_files(folder, self._pre_release.revenue.card)
         self._past = Past(folder / "history.parquet")
         self.known_films = self._past.films
         self.names = KnownNames(folder / "names.parquet", self._past.ids)
@@ -433,6 +431,16 @@ class Forecasts:
             f"{', '.join(given)} not used: without {', '.join(missing)} "
             "the pre-release model answers"
         ]
+
+
+def _check_files(folder: Path, card: dict[str, Any]) -> None:
+    """Compare what lies beside the models with the sums on the card of the one that needs it."""
+    for name in ("history.parquet", "names.parquet"):
+        if name not in card.get("files", {}):
+            raise ModelFileError(
+                f"{folder / card['name']}.json doesn't name {name}: run `dvc repro`"
+            )
+        checked_bytes(folder / name, card["files"][name])
 
 
 def _short(value: float) -> float:
