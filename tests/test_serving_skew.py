@@ -1,9 +1,11 @@
 """The service's features are the pipeline's, for every film of the test split, exactly."""
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
+from app import schemas
 from boxoffice.credits import ROLES
 from boxoffice.features import CLASSIC_GENRES, GENRES, column_name, input_columns
 from boxoffice.film_fields import faults
@@ -72,13 +74,19 @@ def pre_release_request(film):
     return {name: value for name, value in request.items() if value is not None}
 
 
+def as_the_api_reads(request):
+    """From JSON, through the schema of the request."""
+    body = orjson.dumps(request, option=orjson.OPT_SERIALIZE_NUMPY)
+    return schemas.Film.model_validate_json(body).__dict__
+
+
 def test_a_classic_request_gives_the_classic_features(forecasts, films):
     table = expected("classic", films)
     _, test = parts(films)
     rated = test[["vote_average", "vote_count"]].notna().all(axis=1)
     assert rated.mean() > 0.9
     rows = test[rated].to_dict("records")
-    requests = [classic_request(film) for film in rows]
+    requests = [as_the_api_reads(classic_request(film)) for film in rows]
     (together,) = forecasts.read(requests)
     assert together.models.features == list(table)
     np.testing.assert_array_equal(together.features, table[rated])
@@ -89,7 +97,7 @@ def test_a_classic_request_gives_the_classic_features(forecasts, films):
 def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
     table = expected("pre_release", films)
     _, test = parts(films)
-    requests = [pre_release_request(film) for film in test.to_dict("records")]
+    requests = [as_the_api_reads(pre_release_request(film)) for film in test.to_dict("records")]
     assert [faults(request) for request in requests] == [[]] * len(requests)
     (together,) = forecasts.read(requests)
     assert together.models.features == list(table)
