@@ -1,5 +1,6 @@
 """The API: `uvicorn app.main:app`."""
 
+import ctypes
 import gc
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 import anyio
 import orjson
+import pyarrow
 from anyio import CapacityLimiter, to_thread
 from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFile
 from fastapi_offline import FastAPIOffline
@@ -23,7 +25,7 @@ from app.problems import Refused, answer_problems, fault
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
-from app.uploads import Streamed, begun, shown_name, stored
+from app.uploads import Streamed, UploadRoute, begun, shown_name, stored
 from boxoffice.exported_models import ModelFileError
 from boxoffice.film_tables import Format, TableError, iter_scored
 from boxoffice.forecasts import Forecasts
@@ -61,6 +63,7 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         500: "The service failed.",
         503: "The model is absent, or busy.",
         504: "The answer took too long.",
+        507: "The disk has no room for the upload.",
     }
     return {
         status: {
@@ -72,8 +75,8 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 BODY_ANSWERS = _answers(408, 413, 415, 422, 500)
-MEDIA_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 504)
-TABLE_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503)
+MEDIA_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 504, 507)
+TABLE_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 507)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -97,10 +100,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
+    # Arrow's other pools keep what they once had; this one gives it back.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     app.state.forecasts = Forecasts(settings.models)
     app.state.media = Media(settings.models, settings.patience)
     app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
     answer_problems(app)
+    app.router.route_class = UploadRoute
     _add_service(app, metrics)
     _add_films(app)
     _add_media(app)
@@ -135,11 +141,13 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
         "documentation": ["/docs", "/redoc"],
     }
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", tags=["service"], response_model=schemas.Welcome)
     async def root():
         """What runs here, and the models it answers with."""
         return Response(orjson.dumps(welcome), media_type=JSON_TYPE)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["service"], response_model=schemas.Health)
     async def health():
         """Whether the service is ready; its models are loaded before it answers at all."""
@@ -351,4 +359,12 @@ def __getattr__(name: str) -> FastAPI:
     # Models and modules stay for good: looking through them for garbage would hold requests up.
     gc.collect()
     gc.freeze()
+    _return_freed_memory()
     return globals()["app"]
+
+
+def _return_freed_memory() -> None:
+    """Give the memory that parsing the models took back to the system, where libc can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,7 +1,6 @@
 """The poster and the multimodal model, which need torch: loaded when they are first asked."""
 
 import importlib.util
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boxoffice import paths
-from boxoffice.exported_models import ModelFileError, checked_bytes
+from boxoffice.exported_models import checked_bytes, load_card
 from boxoffice.media import MediaError
 
 NAMES = ("poster", "multimodal")
@@ -143,14 +142,8 @@ class Media:
                 f"{card.parent.name}/{card.name} is missing: run `dvc repro {name}`"
             )
             return
-        if not card.is_file():
-            raise ModelFileError(f"{card} is missing: run `dvc repro {name}`")
-        try:
-            content = json.loads(card.read_text(encoding="utf-8"))
-            checked_bytes(weights, content["sha256"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelFileError(f"{card} is no card ({error}): run `dvc repro {name}`") from error
-        self.cards[name] = content
+        self.cards[name] = load_card(name, self.folder)
+        checked_bytes(weights, self.cards[name]["sha256"])
         if importlib.util.find_spec("torch") is None:
             self.lacking[name] = NO_TORCH
 

@@ -76,7 +76,7 @@ class Rules:
             self._by_path[path] = Rule(path, settings.max_upload, time, time, FORM)
         path = "/predict/batch"
         self._by_path[path] = Rule(path, settings.max_table, None, time, FORM)
-        self._page = Rule("/ui", settings.max_table, None, None)
+        self._page = Rule("/ui", settings.max_upload, None, None)
         self._other = Rule("other", settings.max_body, time, time)
 
     def of(self, path: str) -> Rule:

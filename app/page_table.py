@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from app.page_pictures import render
 from boxoffice.film_columns import NUMBERS, REQUIRED, TEXTS
-from boxoffice.film_tables import TableError, score_file
+from boxoffice.film_tables import CLIENT_ROWS, TableError, score_file
 from boxoffice.forecasts import Forecasts
 from boxoffice.reports import replacing
 
@@ -60,6 +60,7 @@ class TableAnswers:
                     file,
                     kind,
                     progress=lambda rows: progress((rows, None), unit="films"),
+                    chunk_rows=CLIENT_ROWS,
                 )
         except TableError as error:
             return _fault("This file can’t be used", str(error)), None

@@ -1,19 +1,20 @@
 """What goes wrong, as JSON of one shape: `detail` and `request_id`."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from boxoffice.film_fields import FIELDS, SHOWN
+from boxoffice.film_fields import FIELDS, SHOWN, first_errors
 
 MOST_FAULTS = 20
-SOURCES = ("body", "query")  # what FastAPI puts before the name of a field
 
 
 class Refused(Exception):
@@ -44,7 +45,7 @@ def shown(value: Any) -> Any:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def faults_of(errors: list[dict[str, Any]], known: Iterable[str] = ()) -> list[dict[str, Any]]:
+def faults_of(errors: Iterable[ErrorDetails], known: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Faults from pydantic's errors: one per field, with the values that it takes.
 
     Parameters
@@ -52,30 +53,26 @@ def faults_of(errors: list[dict[str, Any]], known: Iterable[str] = ()) -> list[d
     known : names
         The fields that there are, for the answer to another one.
     """
-    faults: dict[str, dict[str, Any]] = {}
-    for error in errors:
-        places = [str(place) for place in error["loc"]]
-        if places and places[0] in SOURCES:
-            places = places[1:]
-        name = places[0] if places and error["type"] != "json_invalid" else "body"
-        if name in faults:
-            continue
-        value = None if error["type"] in ("missing", "json_invalid") else error["input"]
-        message = error["msg"].removeprefix("Value error, ")
-        faults[name] = fault(name, value, _expected(name, error, known), message)
-        if len(faults) == MOST_FAULTS:
-            break
-    return list(faults.values())
+    found = islice(first_errors(errors).items(), MOST_FAULTS)
+    return [_fault(name, error, known) for name, error in found]
 
 
-def _expected(name: str, error: dict[str, Any], known: Iterable[str]) -> str:
+def _fault(name: str, error: ErrorDetails, known: Iterable[str]) -> dict[str, Any]:
+    value = None if error["type"] in ("missing", "json_invalid") else error["input"]
+    message = error["msg"].removeprefix("Value error, ")
+    if message.startswith("Expected UploadFile"):  # FastAPI's words
+        return fault(name, value, "a file", "it is a text")
+    return fault(name, value, _expected(name, error, known), message)
+
+
+def _expected(name: str, error: ErrorDetails, known: Iterable[str]) -> str:
     if error["type"] == "extra_forbidden":
         return f"one of the fields {', '.join(known)}"
     if name in FIELDS:
         return FIELDS[name].expected
     if name == "body":
         return "a JSON object"
-    if "ctx" in error and "expected" in error["ctx"]:
+    if "expected" in error.get("ctx", {}):
         return str(error["ctx"]["expected"])
     return "a field that is stated" if error["type"] == "missing" else error["msg"]
 
@@ -93,7 +90,9 @@ def answer_problems(app: FastAPI) -> None:
         return problem(422, error.faults, request.scope["request_id"])
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem(422, faults_of(error.errors()), request.scope["request_id"])
+        # FastAPI says first where it looked for a field: in the body, or in the query.
+        errors = [each | {"loc": each["loc"][1:]} for each in error.errors()]
+        return problem(422, faults_of(errors), request.scope["request_id"])
 
     async def failed(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, error.detail, request.scope["request_id"], error.headers)

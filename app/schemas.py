@@ -1,90 +1,28 @@
-"""What the service takes and answers: the bodies, and their place in the OpenAPI document.
+"""What the service takes and answers, and its place in the OpenAPI document.
 
-The fields of a film, their ranges and examples are those of `boxoffice.film_fields`.
+What it takes, `Film` and `Engagement`, is made in `boxoffice.film_fields`.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from annotated_types import MultipleOf
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    StrictBool,
-    ValidationInfo,
-    WithJsonSchema,
-    create_model,
-)
+from pydantic import BaseModel
 from pydantic import Field as Described
 
-from boxoffice import film_fields
-from boxoffice.film_fields import ENGAGEMENT, FIELDS, FILM, MOST_ID, MOST_NAMES, MOST_TEXT
+from boxoffice.film_fields import CLASSIC, FILM, Engagement, Film
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+def _example(model: type[BaseModel]) -> dict[str, Any]:
+    """A whole, of its fields' examples."""
+    return {name: field.examples[0] for name, field in model.model_fields.items()}
 
 
 # Requests
 
-
-def _number(field: film_fields.Field, *rules: Any) -> Any:
-    lowest = {"gt" if field.above_minimum else "ge": field.minimum}
-    return Annotated[float, Described(**lowest, le=field.maximum), *rules]
-
-
-def _whole(field: film_fields.Field) -> Any:
-    return _number(field, MultipleOf(1), AfterValidator(int))
-
-
-def _in_its_year(day: str, film: ValidationInfo) -> str:
-    """A date that is none, or another year's than `release_year`, is refused."""
-    if not FIELDS["release_date"].takes(day):
-        raise ValueError("no such day")
-    year = film.data.get("release_year")
-    if year is not None and int(day[:4]) != year:
-        raise ValueError(f"not in {year}, which release_year says")
-    return day
-
-
-NAME = Annotated[str, Described(min_length=1, max_length=MOST_TEXT)]
-IDENTITY = Annotated[int, Described(ge=0, le=MOST_ID)]
-
-
-def _kind(field: film_fields.Field) -> Any:
-    """The type of a field's value."""
-    if field.kind == "number":
-        return _number(field)
-    if field.kind == "whole":
-        lowest, highest = int(field.minimum), int(field.maximum)
-        schema = {"type": "integer", "minimum": lowest, "maximum": highest}
-        return Annotated[_whole(field), WithJsonSchema(schema)]
-    if field.kind == "flag":
-        flag = Annotated[_whole(field) | StrictBool, AfterValidator(int)]
-        return Annotated[flag, WithJsonSchema({"enum": [0, 1, False, True]})]
-    if field.kind == "date":
-        schema = {"type": "string", "format": "date"}
-        return Annotated[str, AfterValidator(_in_its_year), WithJsonSchema(schema)]
-    if field.kind == "text":
-        return Annotated[str, Described(max_length=MOST_TEXT)]
-    member = NAME if field.kind == "names" else NAME | IDENTITY
-    return Annotated[list[member], Described(max_length=MOST_NAMES)]
-
-
-def _described(field: film_fields.Field) -> tuple[Any, Any]:
-    """A field's type and what the OpenAPI document says of it."""
-    words = f"{field.words[0].upper()}{field.words[1:]}: {field.expected}."
-    if field.required:
-        return _kind(field), Described(description=words, examples=[field.example])
-    return _kind(field) | None, Described(None, description=words, examples=[field.example])
-
-
-def _example(fields: dict[str, film_fields.Field], *left_out: str) -> dict[str, Any]:
-    return {name: field.example for name, field in fields.items() if name not in left_out}
-
-
 AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")
 # Whole examples, for an example put together field by field would state everything at once.
-CLASSIC_EXAMPLE = _example(film_fields.CLASSIC)
-PRE_RELEASE_EXAMPLE = _example(FILM, *AFTER_RELEASE)
+STATED = _example(Film)
+CLASSIC_EXAMPLE = {name: STATED[name] for name in CLASSIC}
+PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in AFTER_RELEASE}
 FILM_EXAMPLES = {
     "classic": {
         "summary": "A film that was rated: the classic request",
@@ -96,25 +34,12 @@ FILM_EXAMPLES = {
     },
     "least": {
         "summary": "The least that must be known",
-        "value": _example({name: field for name, field in FILM.items() if field.required}),
+        "value": {name: STATED[name] for name in FILM if FILM[name].required},
     },
 }
 ENGAGEMENT_EXAMPLES = {
-    "film": {"summary": "A film that is watched to its end", "value": _example(ENGAGEMENT)}
+    "film": {"summary": "A film that is watched to its end", "value": _example(Engagement)}
 }
-
-Film = create_model(
-    "Film",
-    __config__=STRICT,
-    __doc__="A film. What is left out, or null, is not known.",
-    **{name: _described(field) for name, field in FILM.items()},
-)
-Engagement = create_model(
-    "Engagement",
-    __config__=STRICT,
-    __doc__="How a film was watched and rated.",
-    **{name: _described(field) for name, field in ENGAGEMENT.items()},
-)
 
 
 # Answers
@@ -125,7 +50,7 @@ def _says(description: str, example: Any) -> Any:
 
 
 class Interval(BaseModel):
-    """Where the revenue lies with the nominal probability."""
+    """The bounds of a forecast."""
 
     nominal: float = _says("The share of films that the interval is to hold.", 0.9)
     lower: float = _says("Lower bound, nominal USD.", 312_000_000.0)
@@ -149,16 +74,15 @@ class Driver(BaseModel):
 
 
 MODEL = "The model that answered."
-WARNINGS = Described(
-    description="What speaks against the answer: values outside the training range, and the like.",
-    examples=[
-        [
-            "release_year is outside the training films' range, 1940 to 2006: the forecast is an "
-            "extrapolation"
-        ]
+WARNINGS = _says(
+    "What speaks against the answer: values outside the training range, and the like.",
+    [
+        "release_year is outside the training films' range, 1940 to 2006: the forecast is an "
+        "extrapolation"
     ],
 )
-DRIVERS = Described(description="What moved the forecast most, the largest first.")
+DRIVERS = _says("What moved the forecast most, the largest first.", [_example(Driver)])
+INTERVAL = "Where the revenue lies with the nominal probability."
 
 
 class Revenue(BaseModel):
@@ -166,7 +90,7 @@ class Revenue(BaseModel):
 
     predicted_revenue: float = _says("Worldwide revenue, nominal USD.", 956_000_000.0)
     log_revenue: float = _says("Natural log of 1 + revenue.", 20.678)
-    interval: Interval
+    interval: Interval = _says(INTERVAL, _example(Interval))
     model: str = _says(MODEL, "revenue_classic")
     drivers: list[Driver] = DRIVERS
     warnings: list[str] = WARNINGS
@@ -206,7 +130,9 @@ class PosterRevenue(BaseModel):
     """A revenue forecast from the poster alone."""
 
     predicted_revenue: float = _says("Worldwide revenue, nominal USD.", 61_000_000.0)
-    interval: Interval
+    interval: Interval = _says(
+        INTERVAL, {"nominal": 0.9, "lower": 3_400_000.0, "upper": 612_000_000.0}
+    )
     model: str = _says(MODEL, "poster")
     warnings: list[str] = WARNINGS
 
@@ -251,7 +177,7 @@ class Welcome(BaseModel):
     name: str = _says("The service.", "boxoffice")
     version: str = _says("Its version.", "0.1.0")
     status: str = _says("`running`.", "running")
-    models: list[LoadedModel] = Described(description="The models it answers with.")
+    models: list[LoadedModel] = _says("The models it answers with.", [_example(LoadedModel)])
     unavailable: dict[str, str] = _says(
         "Models it lacks, and the remedy.",
         {"poster": "models/poster.json is missing: run `dvc repro poster`"},
@@ -281,7 +207,7 @@ REQUEST_ID = _says("The request's id, also in the header X-Request-ID and in the
 class Refusal(BaseModel):
     """A request that can't be understood."""
 
-    detail: list[Fault] = Described(description="Its faults, at most twenty.")
+    detail: list[Fault] = _says("Its faults, at most twenty.", [_example(Fault)])
     request_id: str = REQUEST_ID
 
 

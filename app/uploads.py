@@ -1,21 +1,51 @@
 """Uploads: kept in a file of our own for as long as they are needed, and no longer."""
 
+import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
 
 from anyio import CancelScope, to_thread
+from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
-from starlette.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from boxoffice.film_fields import SHOWN
 
 PIECE = 1024**2  # bytes
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class UploadRoute(APIRoute):
+    """A route for forms with files.
+
+    Whatever goes wrong while a form is read FastAPI takes for a broken form. That the client has
+    gone, or that the disk is full, is none.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[None, None, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (HTTPException, OSError) as error:
+                cause = error.__cause__ if isinstance(error, HTTPException) else error
+                if isinstance(cause, ClientDisconnect):
+                    raise cause from None
+                if isinstance(cause, OSError) and cause.errno in DISK_IS_FULL:
+                    message = "there is no room on the disk for the upload: try again later"
+                    raise HTTPException(507, message, {"Retry-After": "30"}) from cause
+                raise
+
+        return handled
 
 
 def shown_name(upload: UploadFile) -> str:

@@ -30,6 +30,7 @@ from boxoffice.table_files import open_table
 CHUNK = 50_000  # rows of a table that are made at once
 OVERVIEW = 18  # titles in a row, for a text of about TMDB's 305 characters
 AFTER_RELEASE = ("popularity", "vote_average", "vote_count")
+REQUEST_AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # the same in a request
 THREADS = 2
 BARE_ROWS = 200_000
 TRIAL_ROWS = 10_000  # to find the best way to run the models

@@ -88,10 +88,7 @@ def stated_film(text: str) -> dict:
         film = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"--film is not JSON: {error}") from error
-    if not isinstance(film, dict):
-        raise RequestError('--film must be an object: {"budget": 237000000, ...}')
-    found = faults(film)
-    if found:
+    if found := faults(film):
         raise RequestError("; ".join(found))
     return film
 

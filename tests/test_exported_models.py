@@ -85,12 +85,43 @@ def test_a_card_that_is_no_json_is_named(copy):
         Forecasts(copy)
 
 
-@pytest.mark.parametrize("key", ["sha256", "model", "source", "features"])
-def test_a_card_that_lacks_something_is_named(copy, key):
-    card = card_of(copy, "hit")
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *(("hit", key) for key in ("sha256", "model", "source", "features")),
+        ("segments", "scores"),
+        ("revenue_classic", "interval"),
+    ],
+)
+def test_a_card_that_lacks_something_is_named(copy, name, key):
+    card = card_of(copy, name)
     del card[key]
+    write_card(copy, name, card)
+    with pytest.raises(ModelFileError, match=rf"{name}\.json .*{key}"):
+        Forecasts(copy)
+
+
+@pytest.mark.parametrize("content", ["null", "[]", '"a text"'])
+def test_a_card_that_is_no_object_is_named(copy, content):
+    (copy / "hit.json").write_text(content)
+    with pytest.raises(ModelFileError, match=r"hit\.json is no card"):
+        Forecasts(copy)
+
+
+@pytest.mark.parametrize("end", [5, "much", None])
+def test_an_interval_that_is_none_is_refused(copy, end):
+    card = card_of(copy, "revenue_classic")
+    card["interval"]["lower"] = end
+    write_card(copy, "revenue_classic", card)
+    with pytest.raises(ModelFileError, match=r"revenue_classic\.json .* interval"):
+        Forecasts(copy)
+
+
+def test_a_median_that_is_no_number_is_named(copy):
+    card = card_of(copy, "hit")
+    card["features"][0]["median"] = "some"
     write_card(copy, "hit", card)
-    with pytest.raises(ModelFileError, match=rf"hit\.json .*{key}"):
+    with pytest.raises(ModelFileError, match=r"hit\.json says too little"):
         Forecasts(copy)
 
 

@@ -535,6 +535,22 @@ def test_parquet_types(forecasts, tmp_path, name, values, out_format):
         assert rows["predicted_revenue"].tolist() == expected["predicted_revenue"].tolist()
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pa.array([2**31 - 1], pa.date32()),
+        pa.array([2**62], pa.timestamp("s")),
+        pa.array([-(2**62)], pa.timestamp("us", "Nowhere/City")),
+    ],
+)
+def test_a_date_beyond_all_calendars_is_a_fault_of_its_row(forecasts, tmp_path, dates):
+    path = tmp_path / "films.parquet"
+    pq.write_table(pa.table({"budget": [7], "release_date": dates}), path)
+    rows, _ = answers(forecasts, path, "parquet")
+    number = dates.cast(pa.int32() if pa.types.is_date32(dates.type) else pa.int64())[0]
+    assert rows["error"].tolist() == [f"release_date: {number} is not {A_DATE}"]
+
+
 # Tables that can't be scored at all
 
 
@@ -786,3 +802,38 @@ def write_many(path, rows, overview):
             films = pd.DataFrame([film()]).loc[[0] * chunk].reset_index(drop=True)
             films["overview"] = (films.index + start).astype(str) + overview
             films.to_csv(file, index=False, header=start == 0)
+
+
+BOMB = """
+import sys
+from pathlib import Path
+from boxoffice.film_tables import iter_scored
+from boxoffice.forecasts import Forecasts
+
+forecasts = Forecasts(Path(sys.argv[1]))
+for piece in iter_scored(forecasts, Path(sys.argv[2]), "parquet", "parquet"):
+    pass
+status = Path("/proc/self/status").read_text()
+print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if "VmHWM" in line))
+"""
+
+
+def test_a_small_file_of_endless_text_takes_bounded_memory(models, tmp_path):
+    """One text of 30,000 letters, repeated in 60,000 rows: 2 KB that would decode to 1.8 GB."""
+    rows = 60_000
+    text = pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array(["x" * 30_000]))
+    facts = {"budget": [1e6] * rows, "release_date": ["2000-01-01"] * rows}
+    path = tmp_path / "films.parquet"
+    pq.write_table(
+        pa.table(facts | {"overview": text}), path, compression="zstd", store_schema=False
+    )
+    assert path.stat().st_size < 20_000
+    done = subprocess.run(
+        [sys.executable, "-c", BOMB, models, path],
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1400  # MiB

@@ -80,6 +80,14 @@ def test_some_of_the_votes_are_not_enough_and_that_is_said(forecasts):
     assert answer["predicted_revenue"] == forecasts.revenue(UPCOMING)["predicted_revenue"]
 
 
+def test_a_film_that_nobody_voted_for_is_one_before_release(forecasts):
+    """As TMDB has films to come: no votes, and a mean of 0."""
+    answer = forecasts.revenue(FILM | {"vote_count": 0, "vote_avg": 0})
+    assert answer["model"] == "revenue_pre_release"
+    assert answer["warnings"] == ["nobody has voted yet: the pre-release model answers"]
+    assert answer["log_revenue"] == forecasts.revenue(UPCOMING)["log_revenue"]
+
+
 def test_a_number_that_no_training_film_has_is_not_used_and_that_is_said(forecasts):
     answer = forecasts.revenue(FILM | {"popularity": 80.0})
     assert answer["warnings"] == ["popularity is not used: the training films' source has none"]
@@ -148,9 +156,75 @@ def test_as_many_of_a_role_count_as_in_the_pipeline(forecasts):
 
 
 def test_what_is_not_stated_moves_nothing(forecasts):
-    """A role that wasn't stated is taken as typical; an empty list says that nobody is known."""
-    told = {driver["name"] for driver in forecasts.revenue(UPCOMING)["drivers"]}
-    assert told <= {"budget", "runtime", "genres", "release_year", "certificate"}
+    """It is taken as typical; an empty list says that nobody is known."""
+    bare = {"budget": 40_000_000, "release_year": 1999}
+    told = {driver["name"] for driver in forecasts.revenue(bare)["drivers"]}
+    assert told <= {"budget", "release_year"}
+    (read,) = forecasts.read([bare | {"genres": [], "cast": []}])
+    names = [each["name"] for each in forecasts.cards["revenue_pre_release"]["features"]]
+    unknown = dict(zip(names, np.isnan(read.features[0]), strict=True))
+    assert not unknown["genre_action"]
+    assert not unknown["cast_count"]
+    (read,) = forecasts.read([bare])
+    unknown = dict(zip(names, np.isnan(read.features[0]), strict=True))
+    assert unknown["genre_action"]
+    assert unknown["cast_count"]
+
+
+def test_genres_may_be_stated_by_the_classic_flags_or_by_name(forecasts):
+    bare = {"budget": 40_000_000, "release_year": 1999}
+    flagged, listed = (
+        forecasts.read([bare | stated])
+        for stated in ({"comedy": 1}, {"genres": ["Comedy"], "action": 0})
+    )
+    names = [each["name"] for each in forecasts.cards["revenue_pre_release"]["features"]]
+    place = {name: names.index(f"genre_{name}") for name in ("comedy", "action", "drama")}
+    ((flagged,), (listed,)) = (next(read).features for read in (flagged, listed))
+    assert flagged[place["comedy"]] == listed[place["comedy"]] == 1
+    assert flagged[place["action"]] == listed[place["action"]] == 0
+    assert np.isnan(flagged[place["drama"]])  # the flags say nothing of it
+    assert listed[place["drama"]] == 0
+
+
+@pytest.mark.parametrize(
+    ("stated", "same", "warning"),
+    [
+        ({"original_language": "EN"}, {"original_language": "en"}, None),
+        ({"original_language": "English"}, {"original_language": "xx"}, "no ISO 639-1 code"),
+        ({"certificate": "pg-13"}, {"certificate": "PG-13"}, None),
+        ({"certificate": "FSK 12"}, {"certificate": None}, "certificate: FSK 12 is none of"),
+        ({"countries": ["USA"]}, {"countries": ["United States of America"]}, None),
+        ({"director": [123456789]}, {"director": []}, "director: 123456789 has no track record"),
+        ({"cast": list(range(9))}, {"cast": list(range(5))}, "cast: the first 5 count"),
+        ({"genres": ["Heist"]}, {"genres": []}, "genres: Heist is none of TMDB's"),
+    ],
+)
+def test_other_spellings_are_understood_or_warned_of(forecasts, stated, same, warning):
+    answer, plain = (forecasts.revenue(UPCOMING | change) for change in (stated, same))
+    assert answer["log_revenue"] == plain["log_revenue"]
+    new = set(answer["warnings"]) - set(plain["warnings"])
+    assert [words for words in new if warning and warning in words] or (not warning and not new)
+
+
+def test_a_typical_value_is_told_of_what_one_feature_speaks_of(forecasts):
+    """A budget before release is one in the market of its time."""
+    (rated,) = [
+        d for d in forecasts.revenue(FILM | {"budget": 2e8})["drivers"] if d["name"] == "budget"
+    ]
+    assert rated["typical"].startswith("$")
+    (coming,) = [
+        d for d in forecasts.revenue(UPCOMING | {"budget": 2e8})["drivers"] if d["name"] == "budget"
+    ]
+    assert coming["typical"] is None
+    assert coming["words"].startswith("budget $200,000,000: revenue × ")
+
+
+def test_an_effect_of_the_classic_model_is_found_by_asking_again(forecasts):
+    answer = forecasts.revenue(FILM | {"runtime": 180})
+    (runtime,) = [driver for driver in answer["drivers"] if driver["name"] == "runtime"]
+    typical = float(runtime["typical"].removesuffix(" minutes"))
+    again = forecasts.revenue(FILM | {"runtime": typical})
+    assert runtime["effect"] == pytest.approx(answer["log_revenue"] - again["log_revenue"])
 
 
 def test_drivers_are_signed_sorted_and_in_words(forecasts):

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from boxoffice import known_names
 from boxoffice.known_names import KnownNames
 
 
@@ -28,6 +29,11 @@ def test_names_are_found_in_any_spelling_and_by_their_kind(known):
     assert known.find("person", "Nobody") is None
 
 
+def test_an_id_is_known_by_its_kind(known):
+    assert known.has("person", 3)
+    assert not known.has("company", 3)
+
+
 def test_an_id_of_the_models_source_stays(known):
     assert known.id_of("person", 2, "John Smith") == 2
     assert known.id_of("person", 3, "John Smith") == 3  # the namesake keeps his own record
@@ -41,3 +47,10 @@ def test_an_id_of_another_source_is_replaced_by_the_one_the_name_has_here(known)
 def test_who_is_unknown_keeps_the_id(known):
     assert known.id_of("person", 90210, "Nobody") == 90210
     assert known.id_of("company", 77, "Penelope Cruz") == 77
+
+
+def test_a_long_name_is_found_and_not_kept(known):
+    long = "Penelope " * 10_000
+    kept = known_names._cached_key.cache_info().currsize
+    assert known.find("person", long) is None
+    assert known_names._cached_key.cache_info().currsize == kept

@@ -20,6 +20,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from serving import CLASSIC, WATCHED, eventually, serving
 
 from app.main import create_app
+from app.middleware import Rules
 from app.settings import Settings, SettingsError
 from boxoffice.film_fields import FIELDS
 
@@ -187,6 +188,13 @@ def test_problems_have_one_shape(client):
         assert answer.status_code == status
         assert set(answer.json()) == {"detail", "request_id"}
         assert answer.json()["request_id"] == answer.headers["X-Request-ID"] == "mine"
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_probes_may_ask_for_the_head_alone(client, path):
+    answer = client.head(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
 
 
 def test_an_error_of_our_own_is_logged_and_not_shown(models, capfd):
@@ -485,7 +493,49 @@ def test_one_film_is_looked_at_at_a_time(server, looks):
     assert eventually(answered, seconds=60)
 
 
+def head_of(path, length):
+    """The head of a request that sends a file in a form of so many bytes."""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("path", [BATCH, "/predict/poster"])
+def test_a_client_that_goes_away_while_sending_is_told_from_a_broken_form(server, path):
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    before = len(server.lines())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(head_of(path, 500_000) + form + bytes(1000))
+        time.sleep(SLOW / 4)
+
+    def gone():
+        return [line["status"] for line in server.lines()[before:] if line["path"] == path]
+
+    assert eventually(gone)
+    assert gone() == [499]
+
+
+@pytest.mark.parametrize("path", [BATCH, "/predict/poster"])
+def test_a_disk_that_is_full_is_told(models, tmp_path, path):
+    """A file may not grow beyond a limit that is set from outside, as on a disk that is full."""
+    with serving(models, tmp_path, timeout=10) as server:
+        process = psutil.Process(server.process.pid)
+        process.rlimit(psutil.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+        answer = httpx.post(server.address + path, files={"file": bytes(3_000_000)}, timeout=30)
+        assert answer.status_code == 507
+        assert answer.json()["detail"] == (
+            "there is no room on the disk for the upload: try again later"
+        )
+        assert not left(server)
+        assert httpx.get(f"{server.address}/health").status_code == 200
+
+
 # Settings
+
+
+def test_a_page_takes_what_an_upload_may_be():
+    assert Rules(Settings(max_upload=7, max_table=9)).of("/ui/upload").most == 7
 
 
 def test_settings_come_from_the_environment():

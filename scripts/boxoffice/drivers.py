@@ -1,10 +1,9 @@
 """What moved a forecast away from that for a more usual film, in words.
 
 A *part* is what people would name: the budget, say, which four features speak of. Its effect is
-what the forecast loses when the part alone becomes typical, the median of the training films
+what the forecast loses when the features of the part alone become those of the median training film
 (an ablation with a baseline; see Covert, Lundberg and Lee, 2021, https://jmlr.org/papers/v22/20-1316).
-Anybody can check it by asking again with the typical value. Effects of parts that act together
-don't sum up.
+Effects of parts that act together don't sum up.
 """
 
 import math

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,14 @@ import onnxruntime
 
 # ONNX Runtime walks small blocks of rows through the trees twice as fast as large ones.
 BLOCK = 1024
+
+
+# What the service asks of a card beside the features.
+REQUIRED = {
+    "segments": ("model", "segments", "scores"),
+    "poster": ("interval", "media", "not_for"),
+    "multimodal": ("edges_usd", "widths", "media", "not_for"),
+}
 
 
 class ModelFileError(Exception):
@@ -57,7 +66,9 @@ def load_card(name: str, folder: Path = paths.MODELS) -> dict:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelFileError(f"{path} is not readable JSON ({error}): run `dvc repro`") from error
-    lacking = {"name", "model", "source", "sha256"} - set(card)
+    if not isinstance(card, dict):
+        raise ModelFileError(f"{path} is no card: run `dvc repro`")
+    lacking = {"name", "source", "sha256", *REQUIRED.get(name, ("model",))} - set(card)
     if lacking:
         raise ModelFileError(f"{path} lacks {', '.join(sorted(lacking))}: run `dvc repro`")
     return card
@@ -96,12 +107,16 @@ class ExportedModel:
                 np.array([feature[key] for feature in self.card["features"]], dtype=float)
                 for key in ("minimum", "median", "maximum")
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{folder / name}.json says too little of its features ({error}): run `dvc repro`"
             ) from error
         try:
             self._session = _session(_compact(content))
+        except OSError as error:
+            raise ModelFileError(
+                f"no room for {path.name} among temporary files: {error}"
+            ) from error
         except Exception as error:  # ONNX Runtime's own have no common class
             raise ModelFileError(f"{path} is no model ({error}): run `dvc repro`") from error
         (given,) = self._session.get_inputs()
@@ -141,6 +156,8 @@ def _session(content: bytes, written: str = "") -> onnxruntime.InferenceSession:
 def _compact(content: bytes) -> bytes:
     """The same model in ONNX Runtime's own format, which it keeps once in memory and not twice."""
     with TemporaryDirectory() as folder:
+        if shutil.disk_usage(folder).free < 3 * len(content):
+            raise OSError(f"{folder} is full")
         path = Path(folder) / "model.ort"
         _session(content, str(path))
         return path.read_bytes()

@@ -178,7 +178,7 @@ class _Columns:
         for row in rows.tolist():
             if row in self.broken:
                 continue
-            value = cells[row].as_py()
+            value = _stated(cells[row])
             if value is None or value != value:
                 fault = f"{name} is missing: it must be {expected}"
             else:
@@ -285,6 +285,14 @@ class _Columns:
                 roles[role] = roles[role].map(lambda ids, own=own: _replaced(ids, own))
         told = [role for role in ROLES if ROLE_COLUMNS.get(role, "crew") in self.names]
         return films.loc[roles.index].join(roles[told])
+
+
+def _stated(cell: pa.Scalar) -> object:
+    """The value of a cell; the number behind it where it is a date that Python has none of."""
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError, LookupError):  # too far off, or in a zone that there isn't
+        return cell.value
 
 
 def _without_titles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,9 +1,25 @@
-"""The fields of a film that a forecast is asked for: what each means and which values it takes."""
+"""The fields of a film that a forecast is asked for: what each means and which values it takes.
 
-from collections.abc import Iterable
+`Film` and `Engagement` are the requests that hold them; nothing else checks what was stated.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic import Field as Described
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from boxoffice.credits import ROLES
 from boxoffice.features import CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
@@ -60,42 +76,6 @@ class Field:
         lowest = "above" if self.above_minimum else "from"
         link = ", at most" if self.above_minimum else " to"
         return f"{number} {lowest} {self.minimum:,}{link} {self.maximum:,}{unit}"
-
-    def takes(self, value: Any) -> bool:
-        """Whether a value fits."""
-        if self.kind == "flag":
-            return isinstance(value, (bool, int, float)) and value in (0, 1)
-        if self.kind == "text":
-            return isinstance(value, str) and len(value) <= MOST_TEXT
-        if self.kind == "date":
-            return isinstance(value, str) and _is_date(value)
-        if self.kind in ("names", "people"):
-            fits = _is_name if self.kind == "names" else _is_name_or_id
-            return isinstance(value, list) and len(value) <= MOST_NAMES and all(map(fits, value))
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False
-        if self.kind == "whole" and value % 1 != 0:  # so of infinity and of NaN
-            return False
-        above = self.minimum < value if self.above_minimum else self.minimum <= value
-        return above and value <= self.maximum
-
-
-def _is_date(text: str) -> bool:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return False
-    return day.isoformat() == text and FIRST_FILM <= text <= LAST_FILM
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MOST_TEXT
-
-
-def _is_name_or_id(value: Any) -> bool:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return 0 <= value <= MOST_ID
-    return _is_name(value)
 
 
 def _by_name(*fields: Field) -> dict[str, Field]:
@@ -227,35 +207,110 @@ FILM = CLASSIC | FURTHER
 FIELDS = FILM | ENGAGEMENT
 
 
-def faults(film: dict[str, Any], fields: Iterable[str] = FILM) -> list[str]:
+# Requests
+
+NAME = Annotated[str, Described(min_length=1, max_length=MOST_TEXT)]
+IDENTITY = Annotated[int, Described(ge=0, le=MOST_ID)]
+OTHER_YEAR = "other_year"  # pydantic's name for a fault of ours
+
+
+def _number(field: Field, **rules: Any) -> Any:
+    lowest = {"gt" if field.above_minimum else "ge": field.minimum}
+    return Annotated[float, Described(**lowest, le=field.maximum, **rules)]
+
+
+def _whole(field: Field) -> Any:
+    return Annotated[_number(field, multiple_of=1), AfterValidator(int)]
+
+
+def _day(text: str, film: ValidationInfo) -> str:
+    """A date that is none, or another year's than `release_year`, is refused."""
+    if date.fromisoformat(text).isoformat() != text or not FIRST_FILM <= text <= LAST_FILM:
+        raise ValueError("no such day")
+    year = film.data.get("release_year")
+    if year is not None and int(text[:4]) != year:
+        raise PydanticCustomError(
+            OTHER_YEAR, "not in {year}, which release_year says", {"year": year}
+        )
+    return text
+
+
+def _kind(field: Field) -> Any:
+    """The type of a field's value."""
+    if field.kind == "number":
+        return _number(field)
+    if field.kind == "whole":
+        lowest, highest = int(field.minimum), int(field.maximum)
+        schema = {"type": "integer", "minimum": lowest, "maximum": highest}
+        return Annotated[_whole(field), WithJsonSchema(schema)]
+    if field.kind == "flag":
+        flag = Annotated[_whole(field) | StrictBool, AfterValidator(int)]
+        return Annotated[flag, WithJsonSchema({"enum": [0, 1, False, True]})]
+    if field.kind == "date":
+        schema = {"type": "string", "format": "date"}
+        return Annotated[str, AfterValidator(_day), WithJsonSchema(schema)]
+    if field.kind == "text":
+        return Annotated[str, Described(max_length=MOST_TEXT)]
+    member = NAME if field.kind == "names" else NAME | IDENTITY
+    return Annotated[list[member], Described(max_length=MOST_NAMES)]
+
+
+def _described(field: Field) -> tuple[Any, Any]:
+    """A field's type and what the API's documents say of it."""
+    words = f"{field.words[0].upper()}{field.words[1:]}: {field.expected}."
+    if field.required:
+        return _kind(field), Described(description=words, examples=[field.example])
+    return _kind(field) | None, Described(None, description=words, examples=[field.example])
+
+
+def _request(name: str, words: str, fields: Mapping[str, Field]) -> type[BaseModel]:
+    return create_model(
+        name,
+        __config__=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True),
+        __doc__=words,
+        **{field.name: _described(field) for field in fields.values()},
+    )
+
+
+Film = _request("Film", "A film. What is left out, or null, is not known.", FILM)
+Engagement = _request("Engagement", "How a film was watched and rated.", ENGAGEMENT)
+
+
+# Faults
+
+
+def faults(film: Any, request: type[BaseModel] = Film) -> list[str]:
     """What is wrong with a film as it was stated, one text per fault; none where all is right.
 
     Parameters
     ----------
     film : dict
         Values by field; None is a field that was not stated.
-    fields : names of FIELDS
-        Those that can be stated.
+    request : Film or Engagement
     """
-    known = list(fields)
-    stated = {name: value for name, value in film.items() if value is not None}
-    found = [
-        f"{name} is no field of a film; the fields are {', '.join(known)}"
-        for name in film
-        if name not in known
-    ]
-    for name in known:
-        field = FIELDS[name]
-        if name not in stated:
-            found += [f"{name} is missing: give {field.expected}"] * field.required
-        elif not field.takes(stated[name]):
-            found.append(f"{name}: {stated[name]!r:.{SHOWN}} is not {field.expected}")
-    return found or _disagreements(stated)
+    try:
+        request.model_validate(film)
+    except ValidationError as error:
+        errors = first_errors(error.errors()).items()
+        return [_told(name, fault, film, request.model_fields) for name, fault in errors]
+    return []
 
 
-def _disagreements(film: dict[str, Any]) -> list[str]:
-    """Faults between fields that are right by themselves."""
-    released, year = film.get("release_date"), film.get("release_year")
-    if released is None or year is None or int(released[:4]) == year:
-        return []
-    return [f"release_date: {released} is not in {year:.0f}, which release_year says"]
+def first_errors(errors: Iterable[ErrorDetails]) -> dict[str, ErrorDetails]:
+    """Pydantic's errors by field, the first of each; `body` is the whole."""
+    found: dict[str, ErrorDetails] = {}
+    for error in errors:
+        found.setdefault(str(error["loc"][0]) if error["loc"] else "body", error)
+    return found
+
+
+def _told(name: str, fault: ErrorDetails, film: Any, known: Iterable[str]) -> str:
+    if not fault["loc"]:
+        return f"{film!r:.{SHOWN}} is not a JSON object"
+    if fault["type"] == "extra_forbidden":
+        return f"{name} is no field of a film; the fields are {', '.join(known)}"
+    if film.get(name) is None:
+        return f"{name} is missing: give {FIELDS[name].expected}"
+    if fault["type"] == OTHER_YEAR:
+        return f"{name}: {film[name]} is {fault['msg']}"
+    return f"{name}: {film[name]!r:.{SHOWN}} is not {FIELDS[name].expected}"

@@ -36,6 +36,8 @@ ADDED = pa.schema(
 )
 GENRES = [f"genre_{column_name(genre)}" for genre in CLASSIC_GENRES]
 CHUNK_ROWS = 65_536
+# Of somebody else's file: a kilobyte of Parquet may repeat a long text in every row.
+CLIENT_ROWS = 4096
 THREADS = 2  # NumPy, Arrow and ONNX Runtime leave the interpreter to others while they work
 AHEAD = 3  # chunks read and not yet written
 REASONS = 5
@@ -97,7 +99,7 @@ def iter_scored(
     source: Path,
     format: Format,
     out_format: Format,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int = CLIENT_ROWS,
     summary: Summary | None = None,
 ) -> Iterator[bytes]:
     """The pieces of the file that `score_file` writes; `summary` is kept up to date.

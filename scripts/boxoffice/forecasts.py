@@ -3,7 +3,6 @@
 The API, its page and the command line answer through this module alone.
 """
 
-import ctypes
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow
 
 from boxoffice import paths
 from boxoffice.drivers import (
     WORDS,
     Drivers,
     factor_words,
+    part_of,
     point_words,
     value_words,
 )
@@ -69,10 +68,7 @@ class FilmModels:
         unknown = np.full(len(self.features), np.nan)
         typical = self.revenue.median if feature_set == "classic" else unknown
         self.drivers = Drivers(self.features, typical)
-        interval = self.revenue.card["interval"]
-        self.nominal, self.lower, self.upper = (
-            interval[key] for key in ("nominal", "lower", "upper")
-        )
+        self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
         self._limits = [
             (place, low - EDGE * abs(low), high + EDGE * abs(high))
             for place, (name, low, high) in enumerate(
@@ -85,11 +81,19 @@ class FilmModels:
             )
             if name in RANGED
         ]
-        medians = dict(zip(self.features, self.revenue.median.tolist(), strict=True))
-        self.typical = {
-            field: value_words(field, _short(back(medians[name])))
-            for name, (field, back) in RANGED.items()
-            if name in medians
+        self.typical = self._typical_words()
+
+    def _typical_words(self) -> dict[str, str]:
+        """The median of each part that one feature speaks of, in words.
+
+        More features, as those of a budget in the market of its time, have no common value.
+        """
+        parts = [part_of(feature) for feature in self.features]
+        return {
+            field: value_words(field, _short(back(median)))
+            for feature, median in zip(self.features, self.revenue.median.tolist(), strict=True)
+            for field, back in [RANGED.get(feature, (None, None))]
+            if field is not None and parts.count(field) == 1
         }
 
     def outside(self, film: list[float]) -> list[str]:
@@ -183,8 +187,6 @@ class Forecasts:
     """
 
     def __init__(self, folder: Path = paths.MODELS):
-        # Arrow's other pools keep what they once had; this one gives it back.
-        pyarrow.set_memory_pool(pyarrow.system_memory_pool())
         folder = Path(folder)
         self._classic = FilmModels("classic", folder)
         self._pre_release = FilmModels("pre_release", folder)
@@ -207,12 +209,6 @@ class Forecasts:
             field for field, column in AFTER_RELEASE.items() if column in self._classic.features
         ]
         self._unused = [field for field in AFTER_RELEASE if field not in self._needed]
-        _return_freed_memory()
-
-    @property
-    def sources(self) -> dict[str, str]:
-        """The data that each model learned from, by its name."""
-        return {name: card["source"] for name, card in self.cards.items()}
 
     def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
         """What one film will earn; see `revenues`."""
@@ -385,11 +381,7 @@ class Forecasts:
 
     def read(self, films: list[dict[str, Any]]) -> Iterator["Read"]:
         """Features and warnings of films as they were stated, by the models that answer them."""
-        before_release = [
-            place
-            for place, film in enumerate(films)
-            if any(film.get(field) is None for field in self._needed)
-        ]
+        before_release = [place for place, film in enumerate(films) if self._missing(film)]
         rated = sorted(set(range(len(films))) - set(before_release))
         if rated:
             features = np.array([self._classic_row(films[place]) for place in rated])
@@ -404,6 +396,15 @@ class Forecasts:
             ]
             yield Read(self._pre_release, before_release, features, warnings)
 
+    def _missing(self, film: dict[str, Any]) -> list[str]:
+        """What the classic models need and the film lacks; a film without votes has no mean."""
+        unrated = film.get("vote_count") == 0
+        return [
+            field
+            for field in self._needed
+            if film.get(field) is None or (unrated and field == "vote_avg")
+        ]
+
     def _classic_row(self, film: dict[str, Any]) -> list[float]:
         stated = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
         stated |= {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
@@ -411,8 +412,6 @@ class Forecasts:
         # As known_numbers has it, which takes arrays and on one number as long as the model.
         if not stated["runtime"]:
             stated["runtime"] = np.nan
-        if stated["vote_count"] == 0:
-            stated["vote_average"] = np.nan
         return [stated[name] for name in self._classic.features]
 
     def _unused_words(self, film: dict[str, Any]) -> list[str]:
@@ -426,11 +425,28 @@ class Forecasts:
         given = [field for field in AFTER_RELEASE if film.get(field) is not None]
         if not given:
             return []
-        missing = [field for field in self._needed if film.get(field) is None]
+        if film.get("vote_count") == 0:
+            return ["nobody has voted yet: the pre-release model answers"]
         return [
-            f"{', '.join(given)} not used: without {', '.join(missing)} "
+            f"{', '.join(given)} not used: without {', '.join(self._missing(film))} "
             "the pre-release model answers"
         ]
+
+
+def _interval(card: dict[str, Any], folder: Path) -> tuple[float, float, float]:
+    """Nominal level and ends, relative to a forecast, of a card."""
+    try:
+        ends = [float(card["interval"][key]) for key in ("nominal", "lower", "upper")]
+    except (KeyError, TypeError, ValueError) as error:
+        ends = [math.nan] * 3
+        reason = f"lacks {error}"
+    else:
+        reason = f"has {ends}"
+    if not (0 < ends[0] < 1 and ends[1] < 0 < ends[2]):
+        raise ModelFileError(
+            f"{folder / card['name']}.json {reason} for its interval: run `dvc repro`"
+        )
+    return tuple(ends)
 
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:
@@ -463,10 +479,3 @@ def _engagement_warnings(model: ExportedModel, film: np.ndarray) -> list[str]:
                 "the answer is an extrapolation"
             )
     return warnings
-
-
-def _return_freed_memory() -> None:
-    """Give the memory that parsing the models took back to the system, where libc can."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

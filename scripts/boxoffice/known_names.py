@@ -9,7 +9,13 @@ from boxoffice.credits import PEOPLE, name_key
 
 KINDS = dict.fromkeys(PEOPLE, "person") | {"companies": "company"}  # by role
 
-_key = lru_cache(maxsize=2**16)(name_key)  # casts and companies come again and again
+CACHED = 100  # characters of a name that is remembered
+
+_cached_key = lru_cache(maxsize=2**14)(name_key)  # casts and companies come again and again
+
+
+def _key(name: str) -> str:
+    return name_key(name) if len(name) > CACHED else _cached_key(name)
 
 
 class KnownNames:
@@ -36,6 +42,10 @@ class KnownNames:
     def find(self, kind: str, name: str) -> int | None:
         """The id of a 'person' or a 'company' by name; None if no training film has it."""
         return self._ids.get((kind, _key(name)))
+
+    def has(self, kind: str, number: int) -> bool:
+        """Whether a training film names this id."""
+        return number in self._all[kind]
 
     def id_of(self, kind: str, number: int, name: str) -> int:
         """The models' id of a record: its own if that means the same name here, else by its name.
