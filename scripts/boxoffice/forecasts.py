@@ -442,7 +442,7 @@ def _interval(card: dict[str, Any], folder: Path) -> tuple[float, float, float]:
         reason = f"lacks {error}"
     else:
         reason = f"has {ends}"
-    if not (0 < ends[0] < 1 and ends[1] < 0 < ends[2]):
+    if not (0 < ends[0] < 1 and ends[1] < ends[2]):
         raise ModelFileError(
             f"{folder / card['name']}.json {reason} for its interval: run `dvc repro`"
         )
