@@ -22,7 +22,7 @@ def known_numbers(films: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    films : mapping of column to array of shape (n,), or to one film's number
+    films : mapping of column to array of shape (n,)
         `budget` (USD), `runtime` (minutes), `vote_average` (0-10), `vote_count`, ... ; NaN is
         unknown.
     """

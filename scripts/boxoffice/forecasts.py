@@ -384,9 +384,9 @@ class Forecasts:
         before_release = [place for place, film in enumerate(films) if self._missing(film)]
         rated = sorted(set(range(len(films))) - set(before_release))
         if rated:
-            features = np.array([self._classic_row(films[place]) for place in rated])
-            warnings = [self._unused_words(films[place]) for place in rated]
-            yield Read(self._classic, rated, features, warnings)
+            asked = [films[place] for place in rated]
+            warnings = [self._unused_words(film) for film in asked]
+            yield Read(self._classic, rated, self._rated_features(asked), warnings)
         if before_release:
             asked = [films[place] for place in before_release]
             table, unknown = film_rows(asked, self.names)
@@ -405,14 +405,17 @@ class Forecasts:
             if film.get(field) is None or (unrated and field == "vote_avg")
         ]
 
-    def _classic_row(self, film: dict[str, Any]) -> list[float]:
-        stated = {column: film.get(field) for field, column in CLASSIC_NUMBERS.items()}
-        stated |= {column: film.get(field) or 0 for field, column in GENRE_FLAGS.items()}
-        stated["log_budget"] = np.log1p(film["budget"])
-        # As known_numbers has it, which takes arrays and on one number as long as the model.
-        if not stated["runtime"]:
-            stated["runtime"] = np.nan
-        return [stated[name] for name in self._classic.features]
+    def _rated_features(self, films: list[dict[str, Any]]) -> np.ndarray:
+        """The classic models' features of films as they were stated; a flag left out is 0."""
+        columns = {
+            column: np.array([film.get(field) for film in films], dtype=float)
+            for field, column in CLASSIC_NUMBERS.items()
+        }
+        flags = {
+            column: np.array([film.get(field) or 0 for film in films], dtype=float)
+            for field, column in GENRE_FLAGS.items()
+        }
+        return matrix(self._classic.features, known_numbers(columns | flags), len(films))
 
     def _unused_words(self, film: dict[str, Any]) -> list[str]:
         return [
