@@ -41,7 +41,7 @@ COPY models models
 RUN python -m compileall -q app scripts
 USER 10001:10001
 # A missing, altered or unreadable model ends the build here, by name.
-RUN python -c "from boxoffice.forecasts import Forecasts; Forecasts()"
+RUN python -c "from boxoffice.forecasts.forecasts import Forecasts; Forecasts()"
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health', timeout=4)"]

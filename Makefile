@@ -57,8 +57,8 @@ serve: setup ## Serve API and web page on http://127.0.0.1:8000 (PORT=... for an
 
 .PHONY: bench
 bench: setup ## Measure service, start-up and scored tables (needs wrk), then embedding (10 minutes)
-	python scripts/bench_service.py
-	python scripts/bench_encoders.py
+	python scripts/benchmarks/service.py
+	python scripts/benchmarks/encoders.py
 
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter

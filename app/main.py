@@ -26,9 +26,9 @@ from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
 from app.uploads import Streamed, UploadRoute, begun, shown_name, stored
-from boxoffice.exported_models import ModelFileError
-from boxoffice.film_tables import Format, TableError, iter_scored
-from boxoffice.forecasts import Forecasts
+from boxoffice.forecasts.film_tables import Format, TableError, iter_scored
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.model_files import ModelFileError
 
 NAME = "boxoffice"
 ABOUT = """
@@ -112,7 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_media(app)
     _add_tables(app)
     if settings.page:
-        from app import page
+        from app.page.page import page
 
         page.mount(app, app.state.forecasts, settings)
     return app

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from boxoffice import paths
-from boxoffice.exported_models import checked_bytes, load_card
-from boxoffice.media import MediaError
+from boxoffice.media.files import MediaError
+from boxoffice.model_files import checked_bytes, load_card
 
 NAMES = ("poster", "multimodal")
 NO_TORCH = "the package torch is not installed: install the packages of the media models"
@@ -164,22 +164,22 @@ class Media:
     def _load(self, name: str) -> Any:
         try:
             if name == "poster":
-                from boxoffice.poster_model import PosterModel as Model
+                from boxoffice.networks.poster_model import PosterModel as Model
             else:
-                from boxoffice.multimodal_model import MultimodalModel as Model
+                from boxoffice.networks.multimodal_model import MultimodalModel as Model
         except ImportError as error:
             raise MediaUnavailable(f"the package {error.name} is not installed") from error
-        from boxoffice.encoders import WeightsError
-        from boxoffice.network_files import NetworkFileError
+        from boxoffice.media.encoders import WeightsError
+        from boxoffice.model_files import ModelFileError
 
         try:
             return Model(self.folder)
-        except (NetworkFileError, WeightsError) as error:
+        except (ModelFileError, WeightsError) as error:
             raise MediaUnavailable(str(error)) from error
 
 
 def _require_image(poster: Path) -> None:
-    from boxoffice.posters import read_poster
+    from boxoffice.media.posters import read_poster
 
     try:
         read_poster(poster)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from boxoffice.film_fields import FIELDS, SHOWN, first_errors
+from boxoffice.forecasts.film_fields import FIELDS, SHOWN, first_errors
 
 MOST_FAULTS = 20
 

@@ -1,6 +1,6 @@
 """What the service takes and answers, and its place in the OpenAPI document.
 
-What it takes, `Film` and `Engagement`, is made in `boxoffice.film_fields`.
+What it takes, `Film` and `Engagement`, is made in `boxoffice.forecasts.film_fields`.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import Field as Described
 
-from boxoffice.film_fields import CLASSIC, FILM, Engagement, Film
+from boxoffice.forecasts.film_fields import CLASSIC, FILM, Engagement, Film
 
 
 def _example(model: type[BaseModel]) -> dict[str, Any]:

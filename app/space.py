@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # a Space runs this file and 
 from app import page  # noqa: E402
 from app.media import Media  # noqa: E402
 from app.settings import Settings  # noqa: E402
-from boxoffice.forecasts import Forecasts  # noqa: E402
+from boxoffice.forecasts.forecasts import Forecasts  # noqa: E402
 
 
 def main() -> None:

@@ -57,17 +57,17 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from boxoffice import hits, paths, segments
-from boxoffice.cards import film_card
-from boxoffice.classification import mean_of, success_models
-from boxoffice.engagement import FEATURES, read_engagement
-from boxoffice.export import export_model
-from boxoffice.features import FEATURE_SETS, input_columns
-from boxoffice.pipelines import fit_films
+from boxoffice import paths
+from boxoffice.audience import hits, segments
+from boxoffice.audience.engagement import FEATURES, read_engagement
+from boxoffice.films.features import FEATURE_SETS, input_columns
+from boxoffice.films.splits import SPLITS, training_rows_of_both
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
-from boxoffice.scores import success_scores
-from boxoffice.selection import Folds, as_list
-from boxoffice.splits import SPLITS, training_rows_of_both
+from boxoffice.tabular.export import export_model, film_card
+from boxoffice.tabular.models import success_ensemble, success_models
+from boxoffice.tabular.pipelines import fit_films
+from boxoffice.tabular.scores import success_scores
+from boxoffice.tabular.selection import Folds, as_list
 
 sns.set_theme(style="whitegrid", palette="deep")
 
@@ -107,7 +107,7 @@ for feature_set in FEATURE_SETS:
         name: cv.search(model, grids[name], success[choosing], scoring="roc_auc")
         for name, model in success_models(seed).items()
     }
-    models["ensemble"] = mean_of(models)
+    models["ensemble"] = success_ensemble(models)
     tuned[feature_set] = models
     chosen_by[feature_set] = {
         name: cv.score(model, success[choosing], SCORING)["roc_auc"].mean()

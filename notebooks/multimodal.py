@@ -58,19 +58,27 @@ from sklearn.metrics import ConfusionMatrixDisplay, classification_report
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from tqdm import tqdm
 
-from boxoffice import encoders, paths, trailers
-from boxoffice.class_scores import accuracy_interval, against_chance, class_scores, mcnemar
-from boxoffice.embeddings import embed_texts, embed_trailers
-from boxoffice.film_text import film_text
-from boxoffice.metadata import learned_from, pre_release_numbers
-from boxoffice.multimodal_model import check_choices, combinations_of, rows_by_part, train_classes
-from boxoffice.network_files import save_network
-from boxoffice.networks import pool_frames
+from boxoffice import paths
+from boxoffice.films.splits import random_parts
+from boxoffice.films.text import film_text
+from boxoffice.media import encoders, trailers
+from boxoffice.media.embeddings import embed_texts, embed_trailers
+from boxoffice.networks.layers import pool_frames, save_network
+from boxoffice.networks.metadata import learned_from, pre_release_numbers
+from boxoffice.networks.multimodal_model import (
+    accuracy_interval,
+    against_chance,
+    check_choices,
+    class_scores,
+    combinations_of,
+    mcnemar,
+    rows_by_part,
+    train_classes,
+)
+from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
+from boxoffice.networks.training import CHECKPOINTS, Settings, forget, live_log, side_by_side
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
-from boxoffice.revenue_classes import CLASSES, class_edges, revenue_class
-from boxoffice.selection import as_list
-from boxoffice.splits import random_parts
-from boxoffice.training import CHECKPOINTS, Settings, forget, live_log, side_by_side
+from boxoffice.tabular.selection import as_list
 
 sns.set_theme(style="whitegrid", palette="deep")
 modalities, splits = as_list(modalities), as_list(splits)

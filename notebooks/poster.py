@@ -55,17 +55,23 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from boxoffice import paths, posters
-from boxoffice.conformal import interval_scores, residual_quantiles
-from boxoffice.embeddings import embed_posters
-from boxoffice.encoders import image_encoder
-from boxoffice.metadata import learned_from, pre_release_numbers
-from boxoffice.network_files import save_network
-from boxoffice.poster_model import EmbeddedPosters, PosterFiles, train_revenue
-from boxoffice.poster_scores import gain, with_intervals
+from boxoffice import paths
+from boxoffice.films.splits import random_parts, temporal_parts
+from boxoffice.media import posters
+from boxoffice.media.embeddings import embed_posters
+from boxoffice.media.encoders import image_encoder
+from boxoffice.networks.layers import save_network
+from boxoffice.networks.metadata import learned_from, pre_release_numbers
+from boxoffice.networks.poster_model import (
+    EmbeddedPosters,
+    PosterFiles,
+    gain,
+    train_revenue,
+    with_intervals,
+)
+from boxoffice.networks.training import CHECKPOINTS, Settings, forget, live_log, side_by_side
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
-from boxoffice.splits import random_parts, temporal_parts
-from boxoffice.training import CHECKPOINTS, Settings, forget, live_log, side_by_side
+from boxoffice.tabular.intervals import interval_scores, residual_quantiles
 
 sns.set_theme(style="whitegrid", palette="deep")
 

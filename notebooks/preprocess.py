@@ -33,9 +33,11 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown
 
-from boxoffice import engagement, paths
-from boxoffice.credits import ROLES, company_names, credit_roles, people_names
-from boxoffice.features import (
+from boxoffice import paths
+from boxoffice.audience import engagement
+from boxoffice.files import replacing
+from boxoffice.films.credits import ROLES, company_names, credit_roles, people_names
+from boxoffice.films.features import (
     CLASSIC_GENRES,
     GENRES,
     column_name,
@@ -43,9 +45,9 @@ from boxoffice.features import (
     film_facts,
     without_absent,
 )
-from boxoffice.films import NUMBERS, SUCCESS_MULTIPLE, clean, read_source
-from boxoffice.reports import replacing, save_plot, save_table, write_metrics
-from boxoffice.splits import SPLITS, add_splits
+from boxoffice.films.schema import NUMBERS, SUCCESS_MULTIPLE, clean, read_source
+from boxoffice.films.splits import SPLITS, add_splits
+from boxoffice.reports import save_plot, save_table, write_metrics
 
 sns.set_theme(style="whitegrid", palette="deep")
 

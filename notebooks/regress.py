@@ -52,17 +52,17 @@ from sklearn.base import clone
 from sklearn.inspection import permutation_importance
 
 from boxoffice import paths
-from boxoffice.cards import film_card
-from boxoffice.conformal import interval_scores, residual_quantiles
-from boxoffice.credits import ROLES, known_names
-from boxoffice.export import export_model
-from boxoffice.features import FEATURE_SETS, input_columns
-from boxoffice.pipelines import fit_films, track_record_inputs
-from boxoffice.regression import baselines, mean_of, revenue_models
-from boxoffice.reports import replacing, save_plot, save_plot_data, save_table, write_metrics
-from boxoffice.scores import r2_interval, revenue_scores
-from boxoffice.selection import Folds
-from boxoffice.splits import SPLITS, training_rows_of_both
+from boxoffice.files import replacing
+from boxoffice.films.credits import ROLES, known_names
+from boxoffice.films.features import FEATURE_SETS, input_columns
+from boxoffice.films.splits import SPLITS, training_rows_of_both
+from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
+from boxoffice.tabular.export import export_model, film_card
+from boxoffice.tabular.intervals import interval_scores, residual_quantiles
+from boxoffice.tabular.models import baselines, revenue_ensemble, revenue_models
+from boxoffice.tabular.pipelines import fit_films, track_record_inputs
+from boxoffice.tabular.scores import r2_interval, revenue_scores
+from boxoffice.tabular.selection import Folds
 
 sns.set_theme(style="whitegrid", palette="deep")
 
@@ -134,7 +134,7 @@ for feature_set in FEATURE_SETS:
         name: cv.search(model, grids[name], target, scoring="r2")
         for name, model in revenue_models(seed).items()
     }
-    models["ensemble"] = mean_of(models)
+    models["ensemble"] = revenue_ensemble(models)
     tuned[feature_set] = models
     chosen_by[feature_set] = {
         name: cv.score(model, target, SCORING)["r2"].mean() for name, model in models.items()

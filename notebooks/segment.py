@@ -33,11 +33,11 @@ import pandas as pd
 from IPython.display import Markdown
 from sklearn.metrics import silhouette_score
 
-from boxoffice import segments
-from boxoffice.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.export import export_model
+from boxoffice.audience import segments
+from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
 from boxoffice.paths import RAW, SYNTHETIC
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
+from boxoffice.tabular.export import export_model
 
 # %% [markdown]
 # ## The data

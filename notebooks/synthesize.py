@@ -37,12 +37,13 @@ import pandas as pd
 from IPython.display import Markdown
 from PIL import Image
 
-from boxoffice import copula, fidelity
-from boxoffice.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.looks import known_genres, look_of
+from boxoffice.audience import copula, fidelity
+from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
+from boxoffice.files import replacing
 from boxoffice.paths import PROCESSED, RAW, SYNTHETIC
-from boxoffice.reports import replacing, save_plot, save_table, write_metrics
-from boxoffice.standins import (
+from boxoffice.reports import save_plot, save_table, write_metrics
+from boxoffice.standins.looks import known_genres, look_of
+from boxoffice.standins.standins import (
     draw_films,
     known_before_release,
     render,

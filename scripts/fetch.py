@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from boxoffice import open_films as films
-from boxoffice import tmdb5000 as tmdb
-from boxoffice import tmdb_api, tmdb_media
-from boxoffice.films import SourceError
+from boxoffice.files import SourceError
+from boxoffice.sources import open_films as films
+from boxoffice.sources import tmdb5000 as tmdb
+from boxoffice.sources import tmdb_api, tmdb_media
 
 app = typer.Typer(
     help=(

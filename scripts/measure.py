@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from boxoffice import paths
-from boxoffice.reports import replacing
+from boxoffice.files import replacing
 
 
 def dvc(*words: str, check: bool = True) -> None:

@@ -9,12 +9,12 @@ import typer
 from tqdm import tqdm
 
 from boxoffice import paths
-from boxoffice.exported_models import ModelFileError
-from boxoffice.film_fields import faults
-from boxoffice.film_tables import Summary, TableError, score_file
-from boxoffice.forecasts import Forecasts
-from boxoffice.reports import replacing
-from boxoffice.table_files import open_table
+from boxoffice.files import replacing
+from boxoffice.forecasts.film_fields import faults
+from boxoffice.forecasts.film_tables import Summary, TableError, score_file
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.table_files import open_table
+from boxoffice.model_files import ModelFileError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 

@@ -9,8 +9,8 @@ import pandas as pd
 import typer
 
 from boxoffice import paths
-from boxoffice.features import FEATURE_SETS
-from boxoffice.reports import replacing
+from boxoffice.files import replacing
+from boxoffice.films.features import FEATURE_SETS
 
 README = paths.ROOT / "README.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"

@@ -30,7 +30,7 @@ from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
 from boxoffice import paths
-from boxoffice.reports import replacing
+from boxoffice.files import replacing
 
 KERNEL = "python3"
 CELL_TIMEOUT = 3600  # seconds: a hung kernel ends instead of holding the pipeline for ever

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from boxoffice import paths, reports
-from boxoffice.reports import replacing, rounded, write_json
+from boxoffice.files import replacing
+from boxoffice.reports import rounded, write_json
 
 
 @pytest.fixture

@@ -1,0 +1,288 @@
+"""The tab for one film: its form, and the answer to it."""
+
+import re
+from datetime import date, timedelta
+from typing import Any
+
+import gradio as gr
+
+from app.page.pictures import Scale, bars, render
+from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
+from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
+from boxoffice.forecasts.film_fields import faults
+from boxoffice.forecasts.forecasts import Forecasts
+
+MILLION = 1_000_000
+PAYS_OFF = 1.5  # budgets
+LANGUAGES = {
+    "English": "en",
+    "Chinese": "zh",
+    "French": "fr",
+    "German": "de",
+    "Hindi": "hi",
+    "Italian": "it",
+    "Japanese": "ja",
+    "Korean": "ko",
+    "Portuguese": "pt",
+    "Russian": "ru",
+    "Spanish": "es",
+    "Another language": "xx",
+}
+NOT_RATED = "Not known"
+
+# Films whose revenue is known, with the facts of the open data; `earned` in nominal USD.
+EXAMPLES = (
+    {
+        "title": "Juno",
+        "budget": 7,
+        "runtime": 96,
+        "release_date": "2007-12-05",
+        "certificate": "PG-13",
+        "genres": ["Comedy", "Drama", "Romance"],
+        "director": "Jason Reitman",
+        "writers": "Diablo Cody",
+        "cast": "Elliot Page, J. K. Simmons, Jason Bateman",
+        "companies": "Fox Searchlight Pictures, Mr. Mudd",
+        "earned": 230_327_671,
+    },
+    {
+        "title": "The Dark Knight",
+        "budget": 185,
+        "runtime": 153,
+        "release_date": "2008-07-18",
+        "certificate": "PG-13",
+        "genres": ["Action", "Crime", "Drama", "Thriller"],
+        "director": "Christopher Nolan",
+        "writers": "Christopher Nolan, Jonathan Nolan",
+        "cast": "Christian Bale, Heath Ledger, Michael Caine, Gary Oldman, Morgan Freeman",
+        "companies": "Warner Bros., Legendary Pictures, Syncopy Inc.",
+        "earned": 1_022_345_358,
+    },
+    {
+        "title": "Jurassic Park",
+        "budget": 63,
+        "runtime": 127,
+        "release_date": "1993-06-10",
+        "certificate": "PG-13",
+        "genres": ["Action", "Adventure", "Science Fiction", "Thriller"],
+        "director": "Steven Spielberg",
+        "writers": "Michael Crichton, David Koepp",
+        "cast": "Sam Neill, Richard Attenborough",
+        "companies": "Universal Pictures, Amblin Entertainment",
+        "earned": 923_067_947,
+    },
+)
+
+
+def next_summer(today: date) -> date:
+    """The first Friday of June of next year."""
+    june = date(today.year + 1, 6, 1)
+    return june + timedelta(days=(4 - june.weekday()) % 7)
+
+
+def defaults(today: date) -> dict[str, Any]:
+    """What the form starts with: a middling film, due next summer."""
+    return {
+        "title": "",
+        "budget": 40,
+        "runtime": 110,
+        "release_date": next_summer(today).isoformat(),
+        "original_language": "en",
+        "certificate": "PG-13",
+        "genres": ["Comedy", "Drama"],
+        "american": True,
+        "director": "",
+        "writers": "",
+        "cast": "",
+        "companies": "",
+        "popularity": None,
+        "vote_avg": None,
+        "vote_count": None,
+    }
+
+
+def example(number: int, today: date) -> dict[str, Any]:
+    """An example film as the form's values."""
+    values = {key: value for key, value in EXAMPLES[number].items() if key != "earned"}
+    return defaults(today) | {"genres": []} | values
+
+
+def stated_film(form: dict[str, Any]) -> dict[str, Any]:
+    """The form's values as fields of a request; None is not stated."""
+    released = (form["release_date"] or "").strip()
+    year = re.match(r"\d{4}", released)
+    budget, genres = form["budget"], form["genres"] or []
+    return {
+        "title": (form["title"] or "").strip() or None,
+        "budget": None if budget is None else budget * MILLION,
+        "runtime": form["runtime"],
+        "release_year": int(year.group()) if year else None,
+        "release_date": released if released and not re.fullmatch(r"\d{4}", released) else None,
+        "original_language": form["original_language"],
+        "certificate": None if form["certificate"] == NOT_RATED else form["certificate"],
+        "genres": genres,
+        **{column_name(genre): int(genre in genres) for genre in CLASSIC_GENRES},
+        "countries": [AMERICA] if form["american"] else ["another country"],
+        **{role: name_list(form[role]) for role in ("director", "writers", "cast", "companies")},
+        **{name: form[name] for name in ("popularity", "vote_avg", "vote_count")},
+    }
+
+
+def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Component]:
+    """The form's components by name, drawn where this is called."""
+    start = defaults(today)
+    features = {
+        name: {feature["name"] for feature in forecasts.cards[f"revenue_{name}"]["features"]}
+        for name in ("pre_release", "classic")
+    }
+    genres = [name for name in GENRES if f"genre_{column_name(name)}" in features["pre_release"]]
+    fields: dict[str, gr.components.Component] = {
+        "title": gr.Textbox(
+            label="Title", value=start["title"], info="Earlier films of a series are found by it."
+        )
+    }
+    with gr.Row():
+        fields["budget"] = gr.Number(
+            label="Budget, $ million", value=start["budget"], min_width=130
+        )
+        fields["runtime"] = gr.Number(
+            label="Runtime, minutes", value=start["runtime"], min_width=130
+        )
+    with gr.Row():
+        fields["release_date"] = gr.Textbox(
+            label="Release date",
+            value=start["release_date"],
+            info="YYYY-MM-DD or YYYY",
+            min_width=130,
+        )
+        fields["certificate"] = gr.Dropdown(
+            [*CERTIFICATES, NOT_RATED],
+            label="Certificate",
+            value=start["certificate"],
+            info="American (MPA)",
+            filterable=False,
+            min_width=130,
+        )
+    fields["genres"] = gr.CheckboxGroup(genres, label="Genres", value=start["genres"])
+    with gr.Row(equal_height=True):
+        fields["original_language"] = gr.Dropdown(
+            list(LANGUAGES.items()),
+            label="Language",
+            value=start["original_language"],
+            filterable=False,
+            min_width=130,
+        )
+        fields["american"] = gr.Checkbox(
+            label="US production or co-production",
+            value=start["american"],
+            min_width=130,
+        )
+    for pair in (
+        {"director": "Director", "writers": "Writers"},
+        {"cast": "Leading cast", "companies": "Production companies"},
+    ):
+        with gr.Row():
+            for name, label in pair.items():
+                fields[name] = gr.Textbox(
+                    label=label, value=start[name], placeholder="Name, name", min_width=130
+                )
+    popular = "popularity" in features["classic"]
+    after = "popularity and votes" if popular else "votes"
+    with gr.Accordion(f"After release: {after}", open=False):
+        gr.HTML(
+            '<p class="lead">When all are filled in, the model that has seen such figures '
+            "answers. It explains a film that is out; it can’t foretell one.</p>"
+        )
+        with gr.Row():
+            fields["vote_avg"] = gr.Number(label="Average vote, 0 to 10", value=None, min_width=130)
+            fields["vote_count"] = gr.Number(label="Number of votes", value=None, min_width=130)
+        # A model whose data has no popularity has no use for it.
+        fields["popularity"] = gr.Number(label="TMDB popularity", value=None, visible=popular)
+    return fields
+
+
+class FilmAnswers:
+    """Answers to the form as HTML."""
+
+    def __init__(self, forecasts: Forecasts, scale: Scale):
+        self._forecasts = forecasts
+        self._scale = scale
+        films = forecasts.known_films
+        keys = zip(films["title"], films["release_year"].astype(int), strict=True)
+        self._known = dict(zip(keys, films["revenue"], strict=True))
+
+    def knows(self, title: str, year: int) -> bool:
+        """Whether the models learned from this film."""
+        return (title, year) in self._known
+
+    def invitation(self) -> str:
+        """What stands there before anything was asked."""
+        return render(
+            "empty",
+            heading="What the known films earned",
+            text="Describe a film and ask for its forecast, or start from one of the examples.",
+            picture=self._scale.picture(),
+            caption=scale_caption(self._scale),
+        )
+
+    def answer(self, form: dict[str, Any]) -> str:
+        """The forecast for the form's film, or what is wrong with the form."""
+        film = stated_film(form)
+        wrong = faults(film)
+        if wrong:
+            return render("faults", heading="Please check the form", faults=labelled(wrong))
+        revenue, success = self._forecasts.revenue(film), self._forecasts.success(film)
+        card = self._forecasts.cards[revenue["model"]]
+        picture = self._scale.picture(revenue["predicted_revenue"], revenue["interval"])
+        return render(
+            "film",
+            about=_about(film, revenue["model"]),
+            revenue=revenue,
+            coverage=card["interval"].get("coverage"),
+            known=self._truth(film),
+            warnings=[
+                plain(text) for text in dict.fromkeys(revenue["warnings"] + success["warnings"])
+            ],
+            picture=picture,
+            caption=caption(picture),
+            success=success,
+            multiple=PAYS_OFF,
+            goal=PAYS_OFF * film["budget"],
+            revenue_bars=bars(revenue["drivers"], effect_on_revenue),
+            success_bars=bars(success["drivers"], effect_on_chance),
+            limits=card["not_for"],
+        )
+
+    def _truth(self, film: dict[str, Any]) -> str | None:
+        """What is known of the film's true revenue."""
+        title, year = film["title"], film["release_year"]
+        if self.knows(title, year):
+            earned = money(self._known[title, year])
+            return f"It earned {earned}. The models learned from this film, so this is no test."
+        for other in EXAMPLES:
+            if (title, year) == (other["title"], int(other["release_date"][:4])):
+                return f"It earned {money(other['earned'])}. The models have never seen this film."
+        return None
+
+
+def _about(film: dict[str, Any], model: str) -> str:
+    basis = "after release, with votes" if model == "revenue_classic" else "before release"
+    title = film["title"] or "A film"
+    return f"{title}, {film['release_year']}, {money(film['budget'])} budget · {basis}"
+
+
+def caption(picture: dict[str, Any]) -> str:
+    """What the scale of known films shows."""
+    return (
+        f"The line is the forecast, {money(picture['forecast'])}: more than "
+        f"{picture['below']:.0%} of the {picture['count']:,} known films earned. The bar is its "
+        "range. Each step of the scale is ten times the one before."
+    )
+
+
+def scale_caption(scale: Scale) -> str:
+    """What the scale shows when nothing was asked."""
+    return (
+        f"Worldwide revenue of the {len(scale.films):,} films that the models learned from. Each "
+        "step of the scale is ten times the one before."
+    )

@@ -1,0 +1,180 @@
+"""What the page shows: HTML and SVG, readable without the picture, in light and in dark."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.page import words
+from boxoffice.forecasts.drivers import WORDS
+
+LEAST, MOST = 1e4, 5e9  # USD: the ends of the scale; what is beyond stands at its end
+TICKS = {1e4: "$10k", 1e5: "$100k", 1e6: "$1m", 1e7: "$10m", 1e8: "$100m", 1e9: "$1bn"}
+WIDTH, HEIGHT = 1000, 100  # of the drawing, in its own units
+BANDWIDTH = 0.07  # of the density, in powers of ten
+UNASKED = (4e5, MOST)  # USD: where films are named before anything was asked
+NAMED = 5  # films named on the scale
+# A film is named for its place on the scale: one that most people know if it lies within the first
+# distance (in powers of ten), else the newest within the second.
+NEAR, SIMILAR = 0.15, 0.04
+LANDMARKS = frozenset(
+    (
+        "Following",
+        "Braindead",
+        "Bottle Rocket",
+        "Primer",
+        "Tarnation",
+        "Hard Candy",
+        "El Mariachi",
+        "Reservoir Dogs",
+        "Clerks",
+        "Donnie Darko",
+        "Monty Python and the Holy Grail",
+        "American History X",
+        "Requiem for a Dream",
+        "Mulholland Drive",
+        "To Kill a Mockingbird",
+        "Rushmore",
+        "The Usual Suspects",
+        "The Shawshank Redemption",
+        "Memento",
+        "The Big Lebowski",
+        "Fargo",
+        "Groundhog Day",
+        "The Terminator",
+        "Fight Club",
+        "Big Fish",
+        "The Sting",
+        "Walk the Line",
+        "Pulp Fiction",
+        "The Truman Show",
+        "American Beauty",
+        "The Matrix",
+        "Shrek",
+        "Forrest Gump",
+        "The Lion King",
+        "Jurassic Park",
+        "The Lord of the Rings: The Return of the King",
+        "Titanic",
+    )
+)
+DRIVERS = 6  # the largest ones are drawn
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+_TEMPLATES.filters |= {
+    "money": words.money,
+    "short_money": words.short_money,
+    "percent": words.percent,
+    "in_ten": words.in_ten,
+}
+
+
+def render(template: str, **values) -> str:
+    """HTML of a template; all values are escaped."""
+    return _TEMPLATES.get_template(f"{template}.html").render(values)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The revenues of known films on a log scale.
+
+    Attributes
+    ----------
+    films : DataFrame
+        `title`, `release_year`, `revenue` (nominal USD).
+    """
+
+    films: pd.DataFrame
+
+    def place(self, usd: float) -> float:
+        """Where a revenue stands, in percent of the scale's width."""
+        low, high, value = np.log10([LEAST, MOST, np.clip(usd, LEAST, MOST)])
+        return round(float(100 * (value - low) / (high - low)), 2)
+
+    def share_below(self, usd: float) -> float:
+        """The share of known films that earned less."""
+        return float((self.films["revenue"] < usd).mean())
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and labels."""
+        return [(self.place(usd), label) for usd, label in TICKS.items()]
+
+    @cached_property
+    def outline(self) -> str:
+        """The density of known revenues as an SVG path, of height 0 to `HEIGHT`."""
+        at = np.linspace(np.log10(LEAST), np.log10(MOST), 201)
+        revenue = np.log10(self.films["revenue"].clip(LEAST, MOST).to_numpy(float))
+        density = np.exp(-0.5 * ((at[:, None] - revenue) / BANDWIDTH) ** 2).sum(axis=1)
+        x = np.linspace(0, WIDTH, len(at))
+        y = HEIGHT * (1 - 0.97 * density / density.max())
+        line = " ".join(f"L{a:.0f} {b:.1f}" for a, b in zip(x, y, strict=True))
+        return f"M0 {HEIGHT} {line} L{WIDTH} {HEIGHT}Z"
+
+    def named(self, lower: float, upper: float) -> list[dict]:
+        """Known films spread from `lower` to `upper` USD: dicts of title, year, revenue, place."""
+        targets = np.linspace(*np.log10([max(lower, LEAST), min(upper, MOST)]), NAMED)
+        films = self.films[self.films["revenue"].between(LEAST, MOST)]
+        revenue = np.log10(films["revenue"].to_numpy(float))
+        chosen = {}
+        for target in targets:
+            film = _best_known(films, np.abs(revenue - target))
+            chosen[film.name] = {
+                "title": film["title"],
+                "year": int(film["release_year"]),
+                "revenue": float(film["revenue"]),
+                "place": self.place(film["revenue"]),
+            }
+        return sorted(chosen.values(), key=lambda film: film["revenue"])
+
+    def picture(self, forecast: float | None = None, interval: Mapping | None = None) -> dict:
+        """What the template `scale` needs; without a forecast the known films alone."""
+        lower, upper = (interval["lower"], interval["upper"]) if interval else UNASKED
+        return {
+            "outline": self.outline,
+            "ticks": self.ticks,
+            "count": len(self.films),
+            "named": self.named(lower, upper),
+            "forecast": forecast,
+            "place": None if forecast is None else self.place(forecast),
+            "below": None if forecast is None else self.share_below(forecast),
+            "lower": lower,
+            "upper": upper,
+            "left": self.place(lower),
+            "right": round(100 - self.place(upper), 2),
+        }
+
+
+def _best_known(films: pd.DataFrame, distance: np.ndarray) -> pd.Series:
+    """The film that stands for a place, given each film's distance from it in powers of ten."""
+    landmark = np.where(films["title"].isin(LANDMARKS), distance, np.inf)
+    if landmark.min() <= NEAR:
+        return films.iloc[landmark.argmin()]
+    similar = films[distance <= max(SIMILAR, distance.min())]
+    return similar.sort_values("release_year", kind="stable").iloc[-1]
+
+
+def bars(drivers: list[dict], effect_words) -> list[dict]:
+    """Drivers as the template `drivers` draws them, largest first, lengths in percent."""
+    largest = sorted(drivers, key=lambda driver: -abs(driver["effect"]))[:DRIVERS]
+    most = max((abs(driver["effect"]) for driver in largest), default=0) or 1
+    return [
+        {
+            **driver,
+            "name": WORDS.get(driver["name"], driver["name"].replace("_", " ")),
+            "raises": driver["effect"] > 0,
+            "length": round(50 * abs(driver["effect"]) / most, 1),
+            "shown": effect_words(driver["effect"]),
+        }
+        for driver in largest
+    ]

@@ -1,0 +1,409 @@
+"""Measure the service beside a constant endpoint and the classic service, and scored tables."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import psutil
+import typer
+from tabulate import tabulate
+from tqdm import tqdm
+
+from benchmarks import rivals as bench_rivals
+from benchmarks import tables as bench_tables
+from boxoffice import paths
+
+SCRIPTS = Path(__file__).resolve().parent
+MIB = 2**20
+HOST = "127.0.0.1"
+BODIES = 1000  # different films that are asked about in turn
+PATIENCE = 120  # seconds until a service that does not answer has failed
+OPTIONS = ("--host", HOST, "--no-access-log", "--log-level", "warning")
+REVENUE, SUCCESS = "/predict/revenue", "/predict/success"
+
+
+class Part(StrEnum):
+    load = "load"
+    start = "start"
+    tables = "tables"
+
+
+class BenchError(Exception):
+    """Something can't be measured; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What uvicorn is told to serve, with one worker."""
+
+    name: str
+    words: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the closing table."""
+
+    what: str
+    measured: str
+    asked: str = ""
+    met: bool | None = None
+
+
+def services(models: Path, forest: Path) -> dict[str, Service]:
+    """Ours without its page, the constant one and the classic one."""
+    rival = ("--app-dir", str(SCRIPTS), "--factory")
+    return {
+        "ours": ours(models, page=False),
+        "constant": Service("constant", (*rival, "bench_rivals:constant")),
+        "classic": Service(
+            "classic", (*rival, "bench_rivals:classic"), {bench_rivals.MODEL: str(forest)}
+        ),
+    }
+
+
+def ours(models: Path, page: bool) -> Service:
+    settings = {"BOXOFFICE_MODELS": str(models), "BOXOFFICE_PAGE": str(int(page))}
+    return Service("ours", ("app.main:app",), settings)
+
+
+@contextmanager
+def running(service: Service) -> Iterator[tuple[psutil.Process, int]]:
+    """Start a service; its process and port. What it logs goes to a file."""
+    port = free_port()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", *service.words, "--port", str(port), *OPTIONS],
+            cwd=paths.ROOT,
+            env=os.environ | service.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield psutil.Process(process.pid), port
+        except BenchError as error:
+            log.seek(0)
+            raise BenchError(f"{service.name}: {error}\n{log.read()[-2000:]}") from error
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return listener.getsockname()[1]
+
+
+def wait_for_answer(process: psutil.Process, port: int, body: str) -> None:
+    """Ask until a prediction comes back.
+
+    Raises
+    ------
+    BenchError
+        If the process ends, or takes too long.
+    """
+    until = time.monotonic() + PATIENCE
+    while not answers(port, body):
+        if process.status() == psutil.STATUS_ZOMBIE:
+            raise BenchError("the service ended")
+        if time.monotonic() > until:
+            raise BenchError(f"no prediction within {PATIENCE} seconds")
+        time.sleep(0.005)
+
+
+def answers(port: int, body: str) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
+    try:
+        connection.request("POST", REVENUE, body, {"Content-Type": "application/json"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+# Load
+
+
+def wrk(url: str, bodies: Path, seconds: int, connections: int, threads: int) -> dict[str, float]:
+    """Requests per second, and latencies in milliseconds, of one run of wrk.
+
+    Raises
+    ------
+    BenchError
+        If an answer is no 2xx, or a connection failed.
+    """
+    done = subprocess.run(
+        [
+            *("wrk", "--connections", str(connections), "--threads", str(threads)),
+            *("--duration", f"{seconds}s", "--timeout", "30s"),
+            *("--script", str(SCRIPTS / "bench_films.lua"), url, "--", str(bodies)),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise BenchError(f"wrk failed: {done.stdout}{done.stderr}")
+    counted = json.loads(done.stdout.splitlines()[-1])
+    if counted["refused"] or counted["failed"]:
+        raise BenchError(f"{url}: {counted['refused']} refused, {counted['failed']} failed")
+    return {
+        "rate": counted["requests"] / counted["microseconds"] * 1e6,
+        "median": counted["median"] / 1e3,
+        "p99": counted["p99"] / 1e3,
+    }
+
+
+def load(
+    asked: dict[str, Service],
+    bodies: Path,
+    rounds: int,
+    seconds: int,
+    connections: int,
+    threads: int,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Ask each service in turn, round after round.
+
+    Returns
+    -------
+    rounds : DataFrame
+        `round`, `endpoint` ('ours', 'constant', 'classic', 'ours, success', 'ours, before
+        release'), `rate` (requests per second), `median` and `p99` (milliseconds).
+    memory : dict of service to bytes resident after the last round
+    """
+    with ExitStack() as stack:
+        started = {name: stack.enter_context(running(service)) for name, service in asked.items()}
+        body = bodies.read_text().splitlines()[0]
+        for process, port in started.values():
+            wait_for_answer(process, port, body)
+        asked_for = {
+            name: (f"http://{HOST}:{port}{REVENUE}", bodies) for name, (_, port) in started.items()
+        }
+        own = f"http://{HOST}:{started['ours'][1]}"
+        asked_for["ours, success"] = own + SUCCESS, bodies
+        asked_for["ours, before release"] = own + REVENUE, before_release(bodies)
+        for url, films in asked_for.values():
+            wrk(url, films, 1, connections, threads)
+        turns = [(turn, name) for turn in range(rounds) for name in asked_for]
+        rows = [
+            {"round": turn, "endpoint": name} | wrk(*asked_for[name], seconds, connections, threads)
+            for turn, name in tqdm(turns, desc="load", leave=False)
+        ]
+        memory = {name: process.memory_info().rss for name, (process, _) in started.items()}
+    return pd.DataFrame(rows), memory
+
+
+def before_release(bodies: Path) -> Path:
+    """The same films without popularity and votes, beside them."""
+    films = [json.loads(line) for line in bodies.read_text().splitlines()]
+    for film in films:
+        for name in bench_tables.REQUEST_AFTER_RELEASE:
+            del film[name]
+    path = bodies.with_name("before_release.jsonl")
+    path.write_text("".join(json.dumps(film) + "\n" for film in films))
+    return path
+
+
+def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
+    """Print what each endpoint did; the lines that compare them, medians of the rounds."""
+    table = table.assign(spread=table["p99"] / table["median"])
+    medians = table.groupby("endpoint", sort=False)[["rate", "median", "p99", "spread"]].median()
+    medians["MiB"] = medians.index.map({name: rss / MIB for name, rss in memory.items()})
+    heads = ["requests/s", "median, ms", "p99, ms", "p99 / median", "resident, MiB"]
+    typer.echo(f"\n{tabulate(medians, heads, floatfmt=('', '.0f', '.2f', '.2f', '.2f', '.0f'))}")
+    rate = table.pivot(index="round", columns="endpoint", values="rate")
+    shares = {name: (rate[name] / rate["constant"]).median() for name in ("ours", "ours, success")}
+    times = (rate["ours"] / rate["classic"]).median()
+    spread = medians.loc["ours", "spread"]
+    return [
+        *(
+            Line(
+                f"{endpoint}, share of a constant endpoint's requests/s",
+                f"{shares[name]:.0%}",
+                "at least 80%",
+                bool(shares[name] >= 0.8),
+            )
+            for endpoint, name in ((REVENUE, "ours"), (SUCCESS, "ours, success"))
+        ),
+        Line(
+            f"{REVENUE}, times the classic service's",
+            f"{times:.0f}",
+            "at least 30",
+            bool(times >= 30),
+        ),
+        Line(f"{REVENUE}, p99 / median latency", f"{spread:.2f}", "below 3", bool(spread < 3)),
+        Line(
+            f"{REVENUE} of films before release",
+            f"{medians.loc['ours, before release', 'rate']:.0f} requests/s",
+        ),
+    ]
+
+
+# Start
+
+
+def start(models: Path, body: str, repeats: int) -> pd.DataFrame:
+    """Seconds from the start of a process to its first prediction, and bytes resident then."""
+    kinds = {"without page": ours(models, page=False), "with page": ours(models, page=True)}
+    turns = [(turn, kind) for turn in range(repeats + 1) for kind in kinds]
+    rows = []
+    for turn, kind in tqdm(turns, desc="start", leave=False):
+        begun = time.perf_counter()
+        with running(kinds[kind]) as (process, port):
+            wait_for_answer(process, port, body)
+            seconds = time.perf_counter() - begun
+            if turn:  # the first one reads files that then are in the system's cache
+                rows.append({"kind": kind, "seconds": seconds, "rss": process.memory_info().rss})
+    return pd.DataFrame(rows)
+
+
+def start_lines(table: pd.DataFrame) -> list[Line]:
+    medians = table.groupby("kind")[["seconds", "rss"]].median()
+    seconds, rss = medians.loc["without page"]
+    page_seconds, page_rss = medians.loc["with page"] - medians.loc["without page"]
+    return [
+        Line(
+            "start to first prediction, without page",
+            f"{seconds:.2f} s",
+            "below 3 s",
+            bool(seconds < 3),
+        ),
+        Line(
+            "resident then, without page",
+            f"{rss / MIB:.0f} MiB",
+            "below 300 MiB",
+            bool(rss < 300 * MIB),
+        ),
+        Line("what the page adds", f"{page_seconds:.2f} s, {page_rss / MIB:.0f} MiB"),
+    ]
+
+
+# Tables
+
+
+def in_process(*words: str | Path) -> dict:
+    """A measurement of `bench_tables.py` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "bench_tables.py", *words], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise BenchError(f"bench_tables.py failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table_lines(what: str, table: Path, models: Path, repeats: int) -> list[Line]:
+    """Score a table and run the bare models in turns; medians."""
+    scored, bare = [], []
+    for _ in tqdm(range(repeats), desc=what, leave=False):
+        scored.append(in_process("score", table, table.with_name("scored.parquet"), models))
+        bare.append(in_process("bare", table, models))
+    if rejected := scored[0]["rejected"]:
+        raise BenchError(f"{rejected} rows of {what} were rejected")
+    rates = pd.Series([each["rows"] / each["seconds"] for each in scored])
+    bares = pd.Series([each["rate"] for each in bare])
+    peak = max(each["peak"] for each in scored)
+    share, rate = (rates / bares).median(), rates.median()
+    rows = f"{what}, {scored[0]['rows']:,} rows"
+    way = f"{bare[-1]['block']} rows in a block, {bare[-1]['threads']}"
+    return [
+        Line(
+            f"{rows}: from file to file",
+            f"{rate:,.0f} rows/s, {share:.0%} of bare",
+            "200,000 rows/s or 80%",
+            bool(rate >= 200_000 or share >= 0.8),
+        ),
+        Line(f"{rows}: ONNX Runtime alone, {way}", f"{bares.median():,.0f} rows/s"),
+        Line(f"{rows}: resident at most", f"{peak / MIB:.0f} MiB", "below 1024 MiB", peak < 2**30),
+    ]
+
+
+def report(lines: list[Line]) -> str:
+    words = {None: "", True: "yes", False: "no"}
+    rows = [(line.what, line.measured, line.asked, words[line.met]) for line in lines]
+    return tabulate(rows, ["", "measured", "asked", "met"], disable_numparse=True)
+
+
+def main(
+    only: Annotated[list[Part] | None, typer.Option(help="Measure these parts alone.")] = None,
+    source: Annotated[str, typer.Option(help="Folder of data/raw with the films.")] = "open_films",
+    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each; medians count.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="Of load, per turn.")] = 5,
+    connections: Annotated[int, typer.Option(min=1, help="At once.")] = 32,
+    threads: Annotated[int, typer.Option(min=1, max=2, help="Of wrk.")] = 1,
+    rows: Annotated[int, typer.Option(min=1, help="Of the table of released films.")] = 1_000_000,
+    coming: Annotated[int, typer.Option(min=1, help="Rows of films without votes.")] = 30_000,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Half a minute; figures mean little.")
+    ] = False,
+) -> None:
+    """Requests per second, latency, start-up, memory, and rows per second of tables.
+
+    It takes about seven minutes, best with nothing else on the machine.
+
+    The load is made by wrk (Debian's package wrk), about a thousand different
+    films in turn; services take turns, so that all see the same machine.
+    The constant endpoint only parses the request. The classic service asks a
+    pickled scikit-learn forest of 200 trees with a one-row frame per request.
+
+    Examples:
+
+      python scripts/benchmarks/service.py
+
+      python scripts/benchmarks/service.py --quick
+
+      python scripts/benchmarks/service.py --only load --rounds 9 --source tmdb5000
+    """
+    parts = only or list(Part)
+    if Part.load in parts and not shutil.which("wrk"):
+        raise BenchError("wrk is missing: `apt-get install wrk`, or leave out the load: --only ...")
+    if quick:
+        rounds, seconds, rows, coming = 1, 1, 20_000, 2_000
+    models = models.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        films = bench_tables.read_source(source)
+        bodies = Path(folder, "bodies.jsonl")
+        bench_tables.write_bodies(films, bodies, BODIES)
+        lines: list[Line] = []
+        if Part.load in parts:
+            forest = Path(folder, "forest.pickle")
+            bench_rivals.train_classic(bench_tables.requests(films), forest)
+            asked = services(models, forest)
+            lines += load_lines(*load(asked, bodies, rounds, seconds, connections, threads))
+        if Part.start in parts:
+            lines += start_lines(start(models, bodies.read_text().splitlines()[0], rounds))
+        if Part.tables in parts:
+            for what, count, released in (
+                ("released films", rows, True),
+                ("coming films", coming, False),
+            ):
+                table = Path(folder, "films.parquet")
+                bench_tables.write_table(films, table, count, released)
+                lines += table_lines(what, table, models, min(rounds, 3))
+        typer.echo(f"\n{report(lines)}")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except BenchError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,235 @@
+"""Films for `bench_service.py`: bodies of requests, large tables, and how fast tables are scored.
+
+Run by itself it is one measurement in a process of its own, which prints JSON:
+`bench_tables.py score TABLE OUT MODELS` or `bench_tables.py bare TABLE MODELS`.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from boxoffice import paths
+from boxoffice.films.features import CLASSIC_GENRES, column_name
+from boxoffice.forecasts.film_columns import read_films
+from boxoffice.forecasts.film_tables import score_file
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.table_files import open_table
+
+CHUNK = 50_000  # rows of a table that are made at once
+OVERVIEW = 18  # titles in a row, for a text of about TMDB's 305 characters
+AFTER_RELEASE = ("popularity", "vote_average", "vote_count")
+REQUEST_AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # the same in a request
+THREADS = 2
+BARE_ROWS = 200_000
+TRIAL_ROWS = 10_000  # to find the best way to run the models
+BLOCKS = (32, 128, 512, 4096)
+
+
+def read_source(source: str) -> pd.DataFrame:
+    """Films of a source that state all that scoring reads, in the columns of TMDB 5000.
+
+    A column that the source lacks is made up: popularity from the votes, texts from titles.
+    """
+    path = paths.RAW / source / "movies.csv"
+    if not path.is_file():
+        sys.exit(f"{path} is missing: see `python scripts/fetch.py --help`")
+    films = pd.read_csv(path, dtype={"release_date": str})
+    stated = ["release_date", "vote_average", "vote_count", "title", "original_language", "genres"]
+    known = (films[["budget", "revenue", "runtime"]] > 0).all(axis=1)
+    known &= films[stated].notna().all(axis=1)
+    known &= films["production_companies"].str.len() > len("[]")
+    films = films[known].reset_index(drop=True)
+    if "popularity" not in films:
+        films["popularity"] = films["vote_count"] ** 0.4
+    for name in ("homepage", "tagline"):
+        if name not in films:
+            films[name] = None
+    return films.assign(original_title=films["title"], overview="", status="Released")
+
+
+def requests(films: pd.DataFrame) -> pd.DataFrame:
+    """The fields of the classic request, and `revenue` (nominal USD), of every film."""
+    genres = films["genres"].map(lambda cell: {record["name"] for record in json.loads(cell)})
+    flags = {
+        column_name(genre): genres.map(lambda names, genre=genre: int(genre in names))
+        for genre in CLASSIC_GENRES
+    }
+    fields = ["budget", "popularity", "runtime", "vote_count", "revenue"]
+    return films[fields].assign(
+        vote_avg=films["vote_average"],
+        release_year=films["release_date"].str[:4].astype(int),
+        **flags,
+    )
+
+
+def write_bodies(films: pd.DataFrame, path: Path, count: int, seed: int = 42) -> None:
+    """One JSON body per line, each of another film."""
+    films = requests(films).drop(columns="revenue")
+    drawn = films.sample(min(count, len(films)), random_state=seed)
+    path.write_text("".join(json.dumps(film) + "\n" for film in drawn.to_dict("records")))
+
+
+def write_table(films: pd.DataFrame, path: Path, rows: int, released: bool, seed: int = 42) -> None:
+    """A Parquet table of films drawn with replacement, every number and text altered.
+
+    Parameters
+    ----------
+    released : bool
+        Whether popularity and votes are known; blank if not.
+    """
+    draw = np.random.default_rng(seed)
+    starts = [*range(0, rows, CHUNK), rows]
+    writer = None
+    bar = tqdm(total=rows, desc=f"write {path.name}", unit=" rows", leave=False)
+    for start, end in pairwise(starts):
+        chunk = altered(films, draw, end - start).assign(id=np.arange(start, end))
+        if not released:
+            chunk[list(AFTER_RELEASE)] = np.nan
+        table = pa.Table.from_pandas(chunk, preserve_index=False)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+        bar.update(end - start)
+    writer.close()
+    bar.close()
+
+
+def altered(films: pd.DataFrame, draw: np.random.Generator, rows: int) -> pd.DataFrame:
+    """Films like those given, no two alike: drawn rows, moved numbers and dates, mixed texts."""
+
+    def another(name: str) -> pd.Series:
+        return films[name].iloc[draw.integers(len(films), size=rows)].reset_index(drop=True)
+
+    drawn = films.iloc[draw.integers(len(films), size=rows)].reset_index(drop=True)
+    factor = np.exp(draw.normal(0, 0.2, (4, rows)))
+    days = pd.to_timedelta(draw.integers(-180, 181, rows), unit="D")
+    title = drawn["title"] + " " + another("title")
+    companies = drawn["production_companies"].str[:-1] + ", "
+    return drawn.assign(
+        budget=np.ceil(drawn["budget"] * factor[0]).astype("int64"),
+        revenue=np.ceil(drawn["revenue"] * factor[1]).astype("int64"),
+        popularity=drawn["popularity"] * factor[2],
+        vote_count=np.ceil(drawn["vote_count"] * factor[3]),
+        vote_average=(drawn["vote_average"] + draw.normal(0, 0.5, rows)).clip(0, 10).round(1),
+        runtime=(drawn["runtime"] + draw.integers(-9, 10, rows)).clip(lower=1.0),
+        release_date=(pd.to_datetime(drawn["release_date"]) + days).dt.strftime("%Y-%m-%d"),
+        title=title,
+        original_title=title,
+        overview=title.str.cat([another("title") for _ in range(OVERVIEW)], sep=" "),
+        keywords=another("keywords"),
+        production_companies=companies + another("production_companies").str[1:],
+    )
+
+
+def peak_memory() -> int:
+    """Bytes that this process had resident at most; of itself alone, unlike `ru_maxrss`."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def score(table: str, out: str, models: str) -> dict:
+    """Score a table from file to file: `rows`, `rejected`, `seconds`, `peak` (bytes)."""
+    forecasts = Forecasts(Path(models))
+    start = time.perf_counter()
+    with Path(out).open("wb") as file:
+        summary = score_file(forecasts, Path(table), "parquet", file, "parquet")
+    return {
+        "rows": summary.rows,
+        "rejected": summary.rejected,
+        "seconds": time.perf_counter() - start,
+        "peak": peak_memory(),
+    }
+
+
+def arrays(table: Path, models: Path) -> tuple[str, np.ndarray]:
+    """The feature set that answers a table's rows, and the features of the first of them."""
+    forecasts = Forecasts(models)
+    needed = [each["name"] for each in forecasts.cards["revenue_classic"]["features"]]
+    parts, feature_set, rows = [], "", 0
+    with open_table(table, "parquet") as opened:
+        for chunk in opened.chunks(CHUNK):
+            films = read_films(
+                chunk, [name for name in AFTER_RELEASE if name in needed], forecasts.names
+            )
+            feature_set = "classic" if len(films.classic) else "pre_release"
+            features_of = getattr(forecasts, f"{feature_set}_features")
+            parts.append(features_of(getattr(films, feature_set)).astype(np.float32))
+            rows += len(parts[-1])
+            if rows >= BARE_ROWS:
+                break
+    return feature_set, np.concatenate(parts)[:BARE_ROWS]
+
+
+def sessions(feature_set: str, models: Path, threads: int) -> list[onnxruntime.InferenceSession]:
+    """Revenue and success models, each run on so many threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    return [
+        onnxruntime.InferenceSession(
+            models / f"{target}_{feature_set}.onnx", options, providers=["CPUExecutionProvider"]
+        )
+        for target in ("revenue", "success")
+    ]
+
+
+def run_blocks(
+    session: onnxruntime.InferenceSession, features: np.ndarray, block: int, pool: int
+) -> None:
+    """Ask for the last output (value or probability) of every row, block after block."""
+    outputs = [session.get_outputs()[-1].name]
+    starts = range(0, len(features), block)
+    with ThreadPoolExecutor(pool) as workers:
+        blocks = ({"X": features[start : start + block]} for start in starts)
+        list(workers.map(partial(session.run, outputs), blocks))
+
+
+def rate(run: Callable[[np.ndarray], None], features: np.ndarray) -> float:
+    """Rows per second."""
+    start = time.perf_counter()
+    run(features)
+    return len(features) / (time.perf_counter() - start)
+
+
+def bare(table: str, models: str) -> dict:
+    """ONNX Runtime alone on arrays in memory, both models, two threads, the best of many ways.
+
+    Ways are the rows in a block, and whether blocks share both threads or each has one.
+    """
+    feature_set, features = arrays(Path(table), Path(models))
+
+    def both(loaded: list, block: int, pool: int, features: np.ndarray) -> None:
+        for session in loaded:
+            run_blocks(session, features, block, pool)
+
+    ways = {
+        (block, pool): partial(both, loaded, block, pool)
+        for threads, pool in ((THREADS, 1), (1, THREADS))
+        for loaded in [sessions(feature_set, Path(models), threads)]
+        for block in BLOCKS
+    }
+    trial = features[:TRIAL_ROWS]
+    best = max(ways, key=lambda way: max(rate(ways[way], trial) for _ in range(2)))
+    rates = [rate(ways[best], features) for _ in range(3)]
+    return {
+        "rate": float(np.median(rates)),
+        "block": best[0],
+        "threads": "one block on each" if best[1] == THREADS else "both on a block",
+    }
+
+
+if __name__ == "__main__":
+    measure = {"score": score, "bare": bare}[sys.argv[1]]
+    print(json.dumps(measure(*sys.argv[2:])))

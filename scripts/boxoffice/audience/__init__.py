@@ -1,0 +1,1 @@
+"""Audience engagement: the assignment's films, synthetic films, segments, hits."""

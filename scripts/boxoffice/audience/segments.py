@@ -1,0 +1,269 @@
+"""K-Means segments of films by how far they are watched and how widely they are rated.
+
+Two scores, both from features scaled to 0-1 by the training rows' range:
+
+- engagement = (avg_watch_time + completion_rate) / 2
+- popularity = 0.7 ratings_count + 0.3 avg_rating
+
+`hit` enters neither the scores nor the clusters.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from boxoffice.audience.engagement import FEATURES
+
+SCORES = ["engagement", "popularity"]
+
+# rows: FEATURES; columns: SCORES
+WEIGHTS = np.array(
+    [
+        [0.5, 0.0],  # avg_watch_time
+        [0.5, 0.0],  # completion_rate
+        [0.0, 0.7],  # ratings_count
+        [0.0, 0.3],  # avg_rating
+    ]
+)
+
+# (high engagement, high popularity) -> name
+NAMES = {
+    (True, True): "Blockbusters",
+    (True, False): "Cult Classics",
+    (False, True): "Trending",
+    (False, False): "Low Performers",
+}
+
+
+class ScoreWeights(TransformerMixin, BaseEstimator):
+    """Weigh four scaled features into two scores: a fixed product with `WEIGHTS`.
+
+    Nothing is learned. The two `onnx_` methods are skl2onnx's own protocol for a transformer that
+    it does not know, so that a pipeline with this step converts without any registration.
+    """
+
+    def fit(self, X, y=None):
+        """Remember the number of features only."""
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Return scores, shape (rows, 2), from features scaled to 0-1, shape (rows, 4)."""
+        return np.asarray(X) @ WEIGHTS
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names of the scores."""
+        return np.array(SCORES, dtype=object)
+
+    def onnx_shape_calculator(self):
+        """Say the shape of the output to skl2onnx."""
+
+        def shape(operator):
+            rows = operator.inputs[0].type.shape[0]
+            operator.outputs[0].type = type(operator.inputs[0].type)([rows, len(SCORES)])
+
+        return shape
+
+    def onnx_converter(self):
+        """Say the product with `WEIGHTS` to skl2onnx."""
+        from skl2onnx.algebra.onnx_ops import OnnxMatMul
+
+        def convert(scope, operator, container):
+            opset = container.target_opset
+            weights = WEIGHTS.astype(np.float32)
+            product = OnnxMatMul(
+                operator.inputs[0], weights, op_version=opset, output_names=operator.outputs[:1]
+            )
+            product.add_to(scope, container)
+
+        return convert
+
+
+def score_pipeline() -> Pipeline:
+    """Return the steps from the four features, in the order of `FEATURES`, to the two scores."""
+    return Pipeline([("range", MinMaxScaler()), ("scores", ScoreWeights())])
+
+
+def segment_pipeline(k: int, seed: int, n_init: int = 10) -> Pipeline:
+    """Return the unfitted pipeline from the four features to a cluster number.
+
+    Steps: `range` and `scores` (see `score_pipeline`), `unit` (scores to 0-1), `standard` (mean
+    0, deviation 1, so that both scores weigh alike in a distance), `kmeans`.
+    """
+    kmeans = KMeans(n_clusters=k, n_init=n_init, random_state=seed)
+    scaling = [("unit", MinMaxScaler()), ("standard", StandardScaler())]
+    return Pipeline([*score_pipeline().steps, *scaling, ("kmeans", kmeans)])
+
+
+def scores(pipeline: Pipeline, films: pd.DataFrame) -> pd.DataFrame:
+    """Return engagement and popularity, 0-1 on the rows that `pipeline` was fitted on."""
+    values = pipeline[:2].transform(films[FEATURES].to_numpy(float))
+    return pd.DataFrame(values, columns=SCORES, index=films.index)
+
+
+def scaled(films: pd.DataFrame) -> np.ndarray:
+    """Return the standardised scores, shape (films, 2), fitted on these films: K-Means's input."""
+    return segment_pipeline(k=1, seed=0)[:-1].fit_transform(films[FEATURES].to_numpy(float))
+
+
+def centroids(pipeline: Pipeline) -> pd.DataFrame:
+    """Return the fitted centroids in units of the two scores, shape (k, 2)."""
+    centres = pipeline["kmeans"].cluster_centers_
+    for step in ("standard", "unit"):
+        centres = pipeline[step].inverse_transform(centres)
+    return pd.DataFrame(centres, columns=SCORES).rename_axis("cluster")
+
+
+class Choice(NamedTuple):
+    """The number of clusters, and what it was chosen by."""
+
+    table: pd.DataFrame  # k, inertia, distance_to_chord, silhouette
+    elbow: int
+    best_silhouette: int
+    chosen: int
+
+
+def choose_k(X: np.ndarray, ks: list[int], seed: int, n_init: int = 10) -> Choice:
+    """Choose the number of clusters by elbow and silhouette together.
+
+    The elbow is where the inertia curve, both axes scaled to 0-1, lies farthest below the chord
+    between its ends (Satopää et al., Finding a Kneedle in a Haystack, 2011). The silhouette is
+    the mean over all rows (Rousseeuw, 1987). Before the elbow, one more cluster still explains
+    much; so the rule takes, *from the elbow on*, the k with the highest silhouette, the smallest
+    such k when several tie.
+
+    Parameters
+    ----------
+    X : array, shape (rows, 2)
+        Standardised scores of the training rows.
+    ks : list of int
+        Candidates, two or more, ascending, each from 2 to rows - 1.
+
+    Raises
+    ------
+    ValueError
+        If the candidates are not such a list.
+    """
+    if len(ks) < 2 or sorted(set(ks)) != list(ks) or ks[0] < 2 or ks[-1] >= len(X):
+        raise ValueError(
+            f"ks: {list(ks)}; give two or more ascending numbers from 2 to {len(X) - 1}"
+        )
+    fits = [KMeans(k, n_init=n_init, random_state=seed).fit(X) for k in ks]
+    table = pd.DataFrame(
+        {
+            "k": ks,
+            "inertia": [model.inertia_ for model in fits],
+            "silhouette": [silhouette_score(X, model.labels_) for model in fits],
+        }
+    )
+    table.insert(2, "distance_to_chord", distance_to_chord(table["k"], table["inertia"]))
+    elbow = int(table["k"][table["distance_to_chord"].idxmax()])
+    beyond = table[table["k"] >= elbow]
+    return Choice(
+        table=table,
+        elbow=elbow,
+        best_silhouette=int(table["k"][table["silhouette"].idxmax()]),
+        chosen=int(beyond["k"][beyond["silhouette"].idxmax()]),
+    )
+
+
+def distance_to_chord(x: pd.Series, y: pd.Series) -> pd.Series:
+    """Return how far a falling curve lies below the chord of its ends, both axes scaled to 0-1."""
+    across = (x - x.iloc[0]) / (x.iloc[-1] - x.iloc[0])
+    fall = y.iloc[0] - y.iloc[-1]
+    height = (y - y.iloc[-1]) / fall if fall else 1 - across
+    return 1 - across - height
+
+
+def thresholds(table: pd.DataFrame) -> pd.Series:
+    """Return the means of the training rows' scores: above is high, at or below is low.
+
+    Means and not medians: where hits and misses form two clouds of like size, the median film is
+    at the edge of one cloud, and names would hang on a handful of films; the mean lies between.
+    """
+    return table[SCORES].mean()
+
+
+def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
+    """Name each cluster by the quadrant of its centroid.
+
+    Parameters
+    ----------
+    centres : DataFrame, shape (k, 2)
+        Centroids in units of engagement and popularity.
+    limits : Series
+        The threshold of each score.
+
+    Returns
+    -------
+    list of str, length k
+        Unique. Where several clusters share a quadrant they are numbered from the strongest
+        (highest sum of both scores) down: "Blockbusters 1", "Blockbusters 2".
+    """
+    high = centres[SCORES].gt(limits[SCORES])
+    quadrants = [NAMES[bool(row.engagement), bool(row.popularity)] for row in high.itertuples()]
+    strength = centres[SCORES].sum(axis=1).to_numpy()
+    names = list(quadrants)
+    for quadrant in NAMES.values():
+        members = [place for place, name in enumerate(quadrants) if name == quadrant]
+        if len(members) < 2:
+            continue
+        members.sort(key=lambda place: -strength[place])
+        for number, place in enumerate(members, start=1):
+            names[place] = f"{quadrant} {number}"
+    return names
+
+
+def segment_table(
+    table: pd.DataFrame, labels: np.ndarray, names: list[str], hit: pd.Series
+) -> pd.DataFrame:
+    """Return a row per segment: count, mean engagement, mean popularity, hit rate.
+
+    `hit` only describes the segments; it had no part in making them. A cluster without rows has
+    no mean and is left out.
+    """
+    grouped = table.assign(cluster=labels, hit=np.asarray(hit)).groupby("cluster")
+    summary = grouped.agg(
+        count=("hit", "size"),
+        mean_engagement=("engagement", "mean"),
+        mean_popularity=("popularity", "mean"),
+        hit_rate=("hit", "mean"),
+    ).reset_index()
+    summary.insert(0, "segment", [names[cluster] for cluster in summary["cluster"]])
+    return summary.sort_values("mean_engagement", ascending=False, ignore_index=True)
+
+
+def stability(pipeline: Pipeline, films: pd.DataFrame, bootstraps: int, seed: int) -> np.ndarray:
+    """Return how far clusters refitted on bootstrap samples agree with the fitted ones.
+
+    Each refit, scaling included, sees rows drawn with replacement and then labels all rows; the
+    agreement is the adjusted Rand index (Hubert and Arabie, 1985): 1 the same partition, 0 what
+    chance gives.
+
+    Returns
+    -------
+    array, shape (bootstraps,)
+    """
+    X = films[FEATURES].to_numpy(float)
+    reference = pipeline.predict(X)
+    generator = np.random.default_rng(seed)
+    agreements = np.empty(bootstraps)
+    for turn in range(bootstraps):
+        drawn = _bootstrap(X, pipeline["kmeans"].n_clusters, generator)
+        agreements[turn] = adjusted_rand_score(reference, clone(pipeline).fit(drawn).predict(X))
+    return agreements
+
+
+def _bootstrap(X: np.ndarray, distinct: int, generator: np.random.Generator) -> np.ndarray:
+    # A tiny sample can repeat so much that k clusters have fewer than k points: draw again.
+    needed = min(distinct, len(np.unique(X, axis=0)))
+    while True:
+        drawn = X[generator.integers(0, len(X), len(X))]
+        if len(np.unique(drawn, axis=0)) >= needed:
+            return drawn

@@ -1,0 +1,1 @@
+"""Films: schema, cleaning, credits, features, careers, splits."""

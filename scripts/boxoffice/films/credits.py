@@ -1,0 +1,201 @@
+"""Who makes a film: people, companies and franchise, as ids by role.
+
+Every role is a fact of the billing or the contract, known before release. Roles are capped, for
+volunteers list more people for famous films; that limits what the length of a list tells of a
+film's success, and doesn't end it.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+# role -> (jobs in TMDB's crew, how many of them count)
+CREW_ROLES = {
+    "director": (("Director",), 2),
+    "writers": (("Screenplay", "Writer", "Story", "Author", "Novel", "Characters"), 4),
+    "producers": (("Producer",), 4),
+    "executives": (("Executive Producer",), 4),
+    "composer": (("Original Music Composer",), 1),
+    "editor": (("Editor",), 2),
+    "photography": (("Director of Photography",), 1),
+    "casting": (("Casting",), 2),
+}
+BILLED = 5  # cast members that count
+COMPANIES = 5
+ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
+PEOPLE = ("cast", *CREW_ROLES)  # roles whose entities are people
+
+SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
+TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
+NOT_A_NAME = frozenset(["the", "voice", "mr", "mrs", "dr", "young", "self", "himself", "herself"])
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a text, accents and punctuation dropped."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", " ", plain).split()
+
+
+def title_key(title: str) -> str:
+    """What spellings of a title share: lower case, no leading article, letters and digits only."""
+    plain = unicodedata.normalize("NFKD", title).casefold()
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\s*(the|a|an)\s+", "", plain))
+
+
+def franchise_stem(title: str) -> str:
+    """What the films of a series share in their titles: 'Iron Man 3' -> 'iron man'.
+
+    The words before a colon, a dash or "and the", less a leading article and the marks of a sequel.
+    Empty if fewer than three letters are left.
+    """
+    stem = words(TITLE_END.split(title, maxsplit=1)[0])
+    stem = stem[:1] + [word for word in stem[1:] if not SEQUEL_MARKS.fullmatch(word)]
+    while stem and stem[0] in ("the", "a", "an"):
+        stem = stem[1:]
+    name = " ".join(stem).partition(" and the ")[0]
+    return name if len(name.replace(" ", "")) >= 3 else ""
+
+
+def character_names(characters: Iterable[str]) -> list[str]:
+    """Full names of characters, which a series repeats: 'Tony Stark / Iron Man' gives two.
+
+    One word alone ('Jack', 'Waiter') says nothing and is left out.
+    """
+    found = []
+    for character in characters:
+        for part in re.split(r"[/(),]", character or ""):
+            name = [word for word in words(part) if word not in NOT_A_NAME]
+            if len(name) >= 2:
+                found.append(" ".join(name))
+    return list(dict.fromkeys(found))
+
+
+def text_ids(texts: list[str]) -> list[int]:
+    """Stable 63-bit ids for texts (the same in every run and on every machine)."""
+    if not texts:
+        return []
+    hashed = pd.util.hash_array(pd.array(texts, dtype=object).to_numpy(), categorize=False)
+    return [int(value >> 1) for value in hashed]
+
+
+def record_ids(records: list[dict]) -> list[int]:
+    """Ids of TMDB records, or of their names where a source gives no id."""
+    ids = [record["id"] if "id" in record else text_ids([record["name"]])[0] for record in records]
+    return list(dict.fromkeys(ids))
+
+
+def _records(cells: pd.Series) -> pd.Series:
+    return cells.fillna("[]").map(json.loads)
+
+
+def _crew_ids(jobs: tuple[str, ...], most: int) -> Callable[[list[dict]], list[int]]:
+    return lambda crew: record_ids([p for p in crew if p.get("job") in jobs])[:most]
+
+
+def _mean_popularity(records: list[dict]) -> float:
+    values = [record["popularity"] for record in records if "popularity" in record]
+    return sum(values) / len(values) if values else float("nan")
+
+
+def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
+    """Ids by role for every film.
+
+    Parameters
+    ----------
+    movies, credits : DataFrame
+        Text cells as `films.read_source` returns them. A film without credits has empty lists.
+
+    Returns
+    -------
+    DataFrame, one row per row of `movies`
+        `id`, then a column of lists of int per role of `ROLES`; `cast_popularity` and
+        `crew_popularity` (mean over people) where the source states people's popularity.
+    """
+    joined = movies[["id", "title", "production_companies"]].merge(
+        credits[["movie_id", "cast", "crew"]], left_on="id", right_on="movie_id", how="left"
+    )
+    # Sources without billing have no `order`; sorting is stable and leaves them as they are.
+    cast = _records(joined["cast"]).map(
+        lambda people: sorted(people, key=lambda p: p.get("order", 0))
+    )
+    crew = _records(joined["crew"])
+    companies = _records(joined["production_companies"])
+    stems = joined["title"].map(franchise_stem)
+    table = pd.DataFrame(
+        {
+            "id": joined["id"].astype("int64"),
+            "cast": cast.map(lambda people: record_ids(people[:BILLED])),
+            "companies": companies.map(lambda records: record_ids(records[:COMPANIES])),
+            "franchise": stems.map(lambda stem: text_ids([stem] if stem else [])),
+            "characters": cast.map(
+                lambda people: text_ids(
+                    character_names(p.get("character") for p in people[:BILLED])
+                )
+            ),
+            **{role: crew.map(_crew_ids(*rule)) for role, rule in CREW_ROLES.items()},
+        }
+    )
+    for name, people in (("cast_popularity", cast), ("crew_popularity", crew)):
+        values = people.map(_mean_popularity)
+        if values.notna().any():
+            table[name] = values
+    return table
+
+
+def people_names(credits: pd.DataFrame) -> pd.DataFrame:
+    """`id` and `name` of everybody in the credits, one row per id, ordered by id."""
+    records = [
+        (record_ids([person])[0], person["name"])
+        for column in ("cast", "crew")
+        for people in _records(credits[column])
+        for person in people
+    ]
+    table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
+    return table.drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def company_names(movies: pd.DataFrame) -> pd.DataFrame:
+    """`id` and `name` of all production companies, one row per id, ordered by id."""
+    records = [
+        (record_ids([company])[0], company["name"])
+        for companies in _records(movies["production_companies"])
+        for company in companies
+    ]
+    table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
+    return table.drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of a name share: 'Penélope Cruz' and 'penelope  cruz' are one."""
+    return " ".join(words(name)) or name.strip().casefold()
+
+
+def known_names(films: pd.DataFrame, people: pd.DataFrame, companies: pd.DataFrame) -> pd.DataFrame:
+    """Who is meant by a name: of those who share it, the one with most of these films.
+
+    Parameters
+    ----------
+    films : DataFrame
+        Columns of lists of ids by role.
+    people, companies : DataFrame
+        `id` and `name`.
+
+    Returns
+    -------
+    DataFrame
+        `kind` ('person' or 'company'), `key` (see `name_key`), `name` and `id`, one row per kind
+        and key, ordered by both.
+    """
+    tables = []
+    for kind, table, roles in (("person", people, PEOPLE), ("company", companies, ("companies",))):
+        ids = pd.concat([films[role].explode() for role in roles if role in films])
+        table = table.assign(kind=kind, key=table["name"].map(name_key))
+        table["films"] = table["id"].map(ids.value_counts())
+        tables.append(table.dropna(subset="films"))
+    known = pd.concat(tables).sort_values(["kind", "key", "films", "id"], ascending=[1, 1, 0, 1])
+    return known.drop_duplicates(["kind", "key"])[["kind", "key", "name", "id"]].reset_index(
+        drop=True
+    )

@@ -1,0 +1,178 @@
+"""The feature sets: what each holds, and the facts of a film that it is made of.
+
+`classic` explains films after the fact, for votes and popularity exist only after release.
+`pre_release` holds what is known before release. `full` is both. A column that a source lacks is
+left out of its sets.
+"""
+
+import numpy as np
+import pandas as pd
+
+from boxoffice.films.credits import ROLES
+
+FEATURE_SETS = ("classic", "pre_release", "full")
+
+# TMDB's genres for films; `Foreign` is one it has since given up.
+GENRES = (
+    "Action",
+    "Adventure",
+    "Animation",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Family",
+    "Fantasy",
+    "Foreign",
+    "History",
+    "Horror",
+    "Music",
+    "Mystery",
+    "Romance",
+    "Science Fiction",
+    "Thriller",
+    "War",
+    "Western",
+)
+CLASSIC_GENRES = ("Action", "Adventure", "Fantasy", "Science Fiction", "Thriller", "Comedy")
+CERTIFICATES = ("G", "PG", "PG-13", "R", "NC-17")
+AFTER_RELEASE = (
+    "log_popularity",
+    "vote_average",
+    "log_vote_count",
+    "cast_popularity",
+    "crew_popularity",
+)
+AMERICA = "United States of America"  # as TMDB spells it
+IMPLAUSIBLE_BUDGET = 1000  # USD: below it a budget is in another unit (7 for 7 million, say)
+
+
+def column_name(label: str) -> str:
+    """'Science Fiction' -> 'science_fiction', 'PG-13' -> 'pg_13'."""
+    return label.lower().replace(" ", "_").replace("-", "_")
+
+
+def genre_flags(genres: pd.Series, labels: tuple[str, ...] = GENRES) -> pd.DataFrame:
+    """One 0/1 column per genre, named `genre_<name>`, from a column of lists of names."""
+    return pd.DataFrame(
+        {
+            f"genre_{column_name(label)}": genres.map(
+                lambda names, label=label: float(label in names)
+            )
+            for label in labels
+        }
+    )
+
+
+def calendar_facts(dates: pd.Series) -> dict[str, pd.Series]:
+    """`weekday` (Monday = 0), `season_sin` and `season_cos` (day of the year on a circle)."""
+    angle = 2 * np.pi * dates.dt.day_of_year / 365.25
+    return {
+        "weekday": dates.dt.day_of_week,
+        "season_sin": np.sin(angle),
+        "season_cos": np.cos(angle),
+    }
+
+
+def certificate_flags(certificates: pd.Series) -> dict[str, pd.Series]:
+    """One 0/1 column per certificate, named `certificate_<name>`."""
+    return {
+        f"certificate_{column_name(label)}": (certificates == label).astype(float)
+        for label in CERTIFICATES
+    }
+
+
+def film_facts(films: pd.DataFrame) -> pd.DataFrame:
+    """Features that a film's own row states; nothing here is fitted.
+
+    Parameters
+    ----------
+    films : DataFrame
+        As `films.clean` returns it.
+
+    Returns
+    -------
+    DataFrame, same index
+        `budget_implausible` (0/1: the budget is stated in another unit), those of
+        `calendar_facts`, `english` (0/1), a flag per genre; where the source has the columns,
+        `american` (0/1), a flag per certificate, `log_vote_count` and `log_popularity` (natural
+        log of 1 + value).
+    """
+    facts = {
+        "budget_implausible": (films["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
+        **calendar_facts(films["release_date"]),
+        "english": (films["original_language"] == "en").astype(float),
+        **genre_flags(films["genres"]),
+    }
+    if "certificate" in films:
+        facts |= certificate_flags(films["certificate"])
+    if "countries" in films:
+        facts["american"] = films["countries"].map(lambda names: float(AMERICA in names))
+    for name in ("vote_count", "popularity"):
+        if name in films:
+            facts[f"log_{name}"] = np.log1p(films[name])
+    return pd.DataFrame(facts, index=films.index).astype({"weekday": "int64"})
+
+
+def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
+    """Columns of `films` that a feature set takes as they are, in a fixed order.
+
+    Raises
+    ------
+    ValueError
+        If the feature set is unknown.
+    """
+    classic = [
+        "log_budget",
+        "popularity",
+        "runtime",
+        "vote_average",
+        "vote_count",
+        "release_year",
+        *(f"genre_{column_name(label)}" for label in CLASSIC_GENRES),
+    ]
+    pre_release = [
+        "log_budget",
+        "budget_implausible",
+        "runtime",
+        "release_year",
+        "release_month",
+        "weekday",
+        "season_sin",
+        "season_cos",
+        "english",
+        "american",
+        *(f"genre_{column_name(label)}" for label in GENRES),
+        *(f"certificate_{column_name(label)}" for label in CERTIFICATES),
+    ]
+    sets = {
+        "classic": classic,
+        "pre_release": pre_release,
+        "full": [*pre_release, *AFTER_RELEASE],
+    }
+    if feature_set not in sets:
+        raise ValueError(f"unknown feature set {feature_set!r}, expected one of {FEATURE_SETS}")
+    return [name for name in sets[feature_set] if name in films]
+
+
+def input_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
+    """Every column of `films` that a feature set's pipeline reads: facts, then dates and roles."""
+    facts = fact_columns(feature_set, films)
+    roles = [role for role in ROLES if role in films]
+    return facts if feature_set == "classic" else [*facts, "release_date", *roles]
+
+
+def without_absent(films: pd.DataFrame) -> pd.DataFrame:
+    """Drop what a source lacks: roles that no usable film names anybody in, genres that none has.
+
+    The six classic genres stay, for the classic set is the same everywhere.
+    """
+    usable = films[films["usable"]]
+    classic = [f"genre_{column_name(label)}" for label in CLASSIC_GENRES]
+    absent = [role for role in ROLES if not usable[role].map(len).any()]
+    absent += [
+        name
+        for name in usable
+        if name.startswith("genre_") and name not in classic and not usable[name].any()
+    ]
+    return films.drop(columns=absent)

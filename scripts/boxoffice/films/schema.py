@@ -1,0 +1,265 @@
+"""Read a source in the TMDB 5000 schema, set aside its faulty rows, and clean the rest."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from boxoffice.files import SourceError
+
+SUCCESS_MULTIPLE = 1.5  # a film succeeds when its revenue exceeds this many budgets
+FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
+
+
+def _at_least_zero(text: pd.Series) -> pd.Series:
+    return pd.to_numeric(text, errors="coerce").between(0, np.inf, inclusive="left")
+
+
+def _whole_number(text: pd.Series) -> pd.Series:
+    # One spelling per number that int64 holds: 7 and 07 would pass for two films.
+    return text.str.fullmatch(r"0|[1-9][0-9]{0,17}")
+
+
+def _date(text: pd.Series) -> pd.Series:
+    return pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").between(FIRST_FILM, LAST_FILM)
+
+
+def _named_records(cell: str) -> bool:
+    """Whether a cell holds a JSON list of objects, each with a name; id and order are whole."""
+    try:
+        records = json.loads(cell)
+    except json.JSONDecodeError:
+        return False
+    return isinstance(records, list) and all(
+        isinstance(record, dict)
+        and isinstance(record.get("name"), str)
+        and isinstance(record.get("id", 0), int)
+        and isinstance(record.get("order", 0), int)
+        for record in records
+    )
+
+
+ID = pa.Check(_whole_number, error="a whole number")
+AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
+DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}")
+RECORDS = pa.Check(
+    _named_records, element_wise=True, error='a JSON list of {"id": number, "name": text}'
+)
+REQUIRED_VALUE = "present"  # pandera calls this check not_nullable
+
+
+def _key() -> pa.Column:
+    return pa.Column(str, ID, unique=True, report_duplicates="exclude_first")
+
+
+# Every cell is checked as text, so that one fault can't hide another behind a failed conversion.
+MOVIES = pa.DataFrameSchema(
+    {
+        "id": _key(),
+        "title": pa.Column(str),
+        "original_language": pa.Column(str),
+        "release_date": pa.Column(str, DATE),
+        "genres": pa.Column(str, RECORDS),
+        "production_companies": pa.Column(str, RECORDS, nullable=True),
+        **{
+            name: pa.Column(str, AMOUNT, nullable=True)
+            for name in ("budget", "revenue", "runtime", "vote_average", "vote_count")
+        },
+        "popularity": pa.Column(str, AMOUNT, nullable=True, required=False),
+        "production_countries": pa.Column(str, RECORDS, nullable=True, required=False),
+        "overview": pa.Column(str, nullable=True, required=False),
+        "certificate": pa.Column(str, nullable=True, required=False),
+    }
+)
+CREDITS = pa.DataFrameSchema(
+    {
+        "movie_id": _key(),
+        "cast": pa.Column(str, RECORDS, nullable=True),
+        "crew": pa.Column(str, RECORDS, nullable=True),
+    }
+)
+NUMBERS = ["budget", "revenue", "runtime", "popularity", "vote_average", "vote_count"]
+CHECKS_IN_WORDS = {"not_nullable": REQUIRED_VALUE, "field_uniqueness": "unique"}
+
+
+def read_text(path: Path) -> pd.DataFrame:
+    """Read a UTF-8 CSV with every cell as text, blanks as missing.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing, empty, not UTF-8 or not a CSV.
+    """
+    if not path.exists():
+        raise SourceError(
+            f"{path} is missing: bring the source with `python scripts/fetch.py`, "
+            "or set data.source in params.yaml to a folder of data/raw"
+        )
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, na_values=[""])
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"{path} is not UTF-8 (line {line}): save it as UTF-8 and try again"
+        ) from error
+    except pd.errors.EmptyDataError as error:
+        raise SourceError(f"{path} is empty: fetch it anew") from error
+    except pd.errors.ParserError as error:
+        raise SourceError(f"{path} is not a readable CSV: {error}. Fetch it anew") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise SourceError(
+            f"{path} is not a readable CSV: its rows have more cells than its header has names"
+        )
+    return table
+
+
+def faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
+    """Every fault of a table, one row each: row label, column, value, what was expected.
+
+    Raises
+    ------
+    SourceError
+        If columns are missing or no row is left to check: no row can be right then.
+    """
+    if table.empty:
+        raise SourceError(f"{path} has a header and no rows: fetch it anew")
+    try:
+        schema.validate(table, lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+    else:
+        return pd.DataFrame(columns=["row", "column", "value", "expected"])
+    missing = cases.loc[cases["check"] == "column_in_dataframe", "failure_case"]
+    if len(missing):
+        raise SourceError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
+            f"{', '.join(table.columns)}. A source follows the TMDB 5000 schema"
+        )
+    # A column without a single value has pandas' object type; its blanks are reported below.
+    cases = cases[cases["index"].notna()]
+    return pd.DataFrame(
+        {
+            "row": cases["index"].astype(int),
+            "column": cases["column"],
+            "value": cases["failure_case"].astype(str).str.slice(0, 80),
+            "expected": cases["check"].replace(CHECKS_IN_WORDS),
+        }
+    ).sort_values(["row", "column", "expected"], ignore_index=True)
+
+
+def set_aside(
+    table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path, key: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a table into the rows that fit the schema and the rejected ones with their reasons.
+
+    Returns
+    -------
+    kept : DataFrame
+        The rows without a fault.
+    rejected : DataFrame
+        One row per faulty row: file, line (of the CSV, the header is line 1 and a quoted line
+        break is not counted), id, reason.
+
+    Raises
+    ------
+    SourceError
+        If columns are missing or every row has a fault.
+    """
+    found = faults(table, schema, path)
+    reasons = (found["column"] + ": " + found["value"] + " is not " + found["expected"]).where(
+        found["expected"] != REQUIRED_VALUE, found["column"] + " is missing"
+    )
+    reasons = reasons.groupby(found["row"]).agg("; ".join)
+    rejected = pd.DataFrame(
+        {
+            "file": path.name,
+            "line": reasons.index + 2,
+            "id": table.loc[reasons.index, key].to_numpy(),
+            "reason": reasons.to_numpy(),
+        }
+    )
+    if len(rejected) == len(table):
+        raise SourceError(
+            f"{path} has no row without a fault; line {rejected['line'].iloc[0]}: "
+            f"{rejected['reason'].iloc[0]}. A source follows the TMDB 5000 schema"
+        )
+    return table.drop(index=reasons.index), rejected
+
+
+def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Read `movies.csv` and `credits.csv` of a source.
+
+    Returns
+    -------
+    movies, credits : DataFrame
+        The rows that fit the schema, cells as text.
+    rejected : DataFrame
+        The others, with reasons (see `set_aside`).
+
+    Raises
+    ------
+    SourceError
+        If a file is missing, empty, not UTF-8, lacks a column or has no row without a fault.
+    """
+    movies, bad_movies = set_aside(
+        read_text(folder / "movies.csv"), MOVIES, folder / "movies.csv", "id"
+    )
+    credits, bad_credits = set_aside(
+        read_text(folder / "credits.csv"), CREDITS, folder / "credits.csv", "movie_id"
+    )
+    return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
+
+
+def record_names(cells: pd.Series) -> pd.Series:
+    """The `name` of every record in a column of JSON lists, a blank cell being an empty list."""
+    return cells.fillna("[]").map(lambda cell: [record["name"] for record in json.loads(cell)])
+
+
+def clean(movies: pd.DataFrame) -> pd.DataFrame:
+    """Typed films with targets, from the text cells that `read_source` kept.
+
+    Zero budgets, revenues, runtimes and vote averages without votes mean "unknown" in TMDB and
+    become missing values.
+
+    Returns
+    -------
+    films : DataFrame, indexed 0..n-1, ordered by release date and id
+        `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue`
+        (nominal USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both
+        known), `success`, `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list
+        of names), `original_language`; `popularity`, `overview`, `certificate` where the source
+        has them, `countries` (list of names) likewise.
+    """
+    numbers = movies[[name for name in NUMBERS if name in movies]].apply(pd.to_numeric)
+    for name in ("budget", "revenue", "runtime"):
+        numbers[name] = numbers[name].mask(numbers[name] == 0)
+    numbers["vote_average"] = numbers["vote_average"].mask(numbers["vote_count"] == 0)
+    released = pd.to_datetime(movies["release_date"], format="%Y-%m-%d")
+    optional = {}
+    if "production_countries" in movies:
+        optional["countries"] = record_names(movies["production_countries"])
+    texts = movies[[name for name in ("overview", "certificate") if name in movies]]
+    films = pd.DataFrame(
+        {
+            "id": movies["id"].astype("int64"),
+            "title": movies["title"],
+            "release_date": released,
+            "release_year": released.dt.year.astype("int64"),
+            "release_month": released.dt.month.astype("int64"),
+            "original_language": movies["original_language"],
+            "genres": record_names(movies["genres"]),
+            **optional,
+            **numbers,
+            **texts,
+            "log_budget": np.log1p(numbers["budget"]),
+            "log_revenue": np.log1p(numbers["revenue"]),
+            "usable": numbers["budget"].notna() & numbers["revenue"].notna(),
+            "success": numbers["revenue"] > SUCCESS_MULTIPLE * numbers["budget"],
+        }
+    )
+    return films.sort_values(["release_date", "id"], ignore_index=True)

@@ -1,0 +1,1 @@
+"""Forecasts for one film or many, from the exported models."""

@@ -1,0 +1,154 @@
+"""What moved a forecast away from that for a more usual film, in words.
+
+A *part* is what people would name: the budget, say, which four features speak of. Its effect is
+what the forecast loses when the features of the part alone become those of the median training film
+(an ablation with a baseline; see Covert, Lundberg and Lee, 2021, https://jmlr.org/papers/v22/20-1316).
+Effects of parts that act together don't sum up.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from boxoffice.films.credits import ROLES
+
+MOST = 5  # drivers that are told
+LEAST = 0.005  # effects below it are not worth a word: half a per cent, half a point
+
+_FEATURE_PARTS = {
+    "log_budget": "budget",
+    "budget_implausible": "budget",
+    "budget_rank": "budget",
+    "budget_relative": "budget",
+    "vote_average": "vote_avg",
+    "log_vote_count": "vote_count",
+    "log_popularity": "popularity",
+    "release_month": "release_date",
+    "weekday": "release_date",
+    "season_sin": "release_date",
+    "season_cos": "release_date",
+    "english": "original_language",
+    "american": "countries",
+}
+WORDS = {
+    "budget": "budget",
+    "popularity": "popularity",
+    "runtime": "runtime",
+    "vote_avg": "mean vote",
+    "vote_count": "number of votes",
+    "release_year": "year of release",
+    "release_date": "day of release",
+    "original_language": "language",
+    "countries": "country",
+    "genres": "genres",
+    "certificate": "certificate",
+    "franchise": "series",
+    "writers": "writers",
+    "editor": "editing",
+    "executives": "executive producers",
+}
+
+_FORMATS = {
+    "budget": "${:,.0f}",
+    "runtime": "{:,.0f} minutes",
+    "vote_avg": "{:.1f} of 10",
+    "vote_count": "{:,.0f}",
+    "popularity": "{:,.1f}",
+    "release_year": "{:.0f}",
+}
+
+
+def part_of(feature: str) -> str:
+    """The part that a feature speaks of: 'log_budget' -> 'budget', 'cast_count' -> 'cast'."""
+    if feature in _FEATURE_PARTS:
+        return _FEATURE_PARTS[feature]
+    if feature.startswith("genre_"):
+        return "genres"
+    if feature.startswith("certificate_"):
+        return "certificate"
+    return next((role for role in ROLES if feature.startswith(f"{role}_")), feature)
+
+
+class Drivers:
+    """The parts of a model's features and how to ask the model for their effects.
+
+    Parameters
+    ----------
+    features : list of str
+    typical : array of shape (n_features,)
+        The median training film; NaN is left to the model's imputation.
+
+    Attributes
+    ----------
+    parts : list of str
+    """
+
+    def __init__(self, features: list[str], typical: np.ndarray):
+        of = [part_of(feature) for feature in features]
+        self.parts = list(dict.fromkeys(of))
+        # The film itself, then the film less each part: True takes the typical feature.
+        self._typical_in = np.array([[part == other for other in of] for part in ["", *self.parts]])
+        self._typical = np.asarray(typical, dtype=np.float32)
+
+    def ask(
+        self, predict: Callable[[np.ndarray], np.ndarray], films: np.ndarray
+    ) -> list[tuple[float, list[tuple[str, float]]]]:
+        """Forecast and largest effects of each film, with one call of the model.
+
+        Parameters
+        ----------
+        predict : callable
+            From shape (n, n_features) to (n,).
+        films : array of shape (n_films, n_features)
+
+        Returns
+        -------
+        list of (forecast, list of (part, effect))
+            One per film, in the units of the forecast; the largest effects first.
+        """
+        films = films.astype(np.float32)[:, None, :]
+        rows = np.where(self._typical_in, self._typical, films)
+        answers = predict(rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2])
+        return [(forecast, self._largest(forecast, less)) for forecast, *less in answers.tolist()]
+
+    def _largest(self, forecast: float, without: list[float]) -> list[tuple[str, float]]:
+        effects = [
+            (part, forecast - other)
+            for part, other in zip(self.parts, without, strict=True)
+            if abs(forecast - other) >= LEAST
+        ]
+        effects.sort(key=_size, reverse=True)
+        return effects[:MOST]
+
+
+def _size(effect: tuple[str, float]) -> float:
+    return abs(effect[1])
+
+
+def factor_words(effect: float) -> str:
+    """An effect on log revenue: 0.83 -> 'revenue × 2.3'."""
+    factor = math.exp(effect)
+    return f"revenue × {factor:.2f}" if factor < 1.95 else f"revenue × {factor:.1f}"
+
+
+def point_words(effect: float) -> str:
+    """An effect on a probability: 0.123 -> '+12 percentage points'."""
+    return (
+        f"{100 * effect:+.0f} percentage points"
+        if abs(effect) >= 0.01
+        else (f"{100 * effect:+.1f} percentage points")
+    )
+
+
+def value_words(part: str, value: Any) -> str:
+    """A stated value as people would write it: 'budget', 237e6 -> '$237,000,000'."""
+    if value is None:
+        return "not stated"
+    if part in _FORMATS:
+        return _FORMATS[part].format(value)
+    if isinstance(value, list):
+        shown = ", ".join(map(str, value[:3])) or "none"
+        return shown + (f" and {len(value) - 3} more" if len(value) > 3 else "")
+    return str(value)

@@ -1,0 +1,60 @@
+"""Whom a name means among the people and companies of the training films."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from boxoffice.films.credits import PEOPLE, name_key
+
+KINDS = dict.fromkeys(PEOPLE, "person") | {"companies": "company"}  # by role
+
+CACHED = 100  # characters of a name that is remembered
+
+_cached_key = lru_cache(maxsize=2**14)(name_key)  # casts and companies come again and again
+
+
+def _key(name: str) -> str:
+    return name_key(name) if len(name) > CACHED else _cached_key(name)
+
+
+class KnownNames:
+    """Ids of the training films' people and companies.
+
+    Parameters
+    ----------
+    path : Path
+        `names.parquet`, as the stage `regress` exports it.
+    ids : dict of kind to set of int
+        All ids of the training films, also of those whose name means somebody better known.
+    """
+
+    def __init__(self, path: Path, ids: dict[str, set[int]]):
+        table = pd.read_parquet(path)
+        named = list(zip(table["kind"], table["key"], strict=True))
+        numbers = table["id"].tolist()
+        self._ids = dict(zip(named, numbers, strict=True))
+        self._keys = {
+            (kind, number): key for (kind, key), number in zip(named, numbers, strict=True)
+        }
+        self._all = ids
+
+    def find(self, kind: str, name: str) -> int | None:
+        """The id of a 'person' or a 'company' by name; None if no training film has it."""
+        return self._ids.get((kind, _key(name)))
+
+    def has(self, kind: str, number: int) -> bool:
+        """Whether a training film names this id."""
+        return number in self._all[kind]
+
+    def id_of(self, kind: str, number: int, name: str) -> int:
+        """The models' id of a record: its own if that means the same name here, else by its name.
+
+        A table may come from a source that counts people otherwise than the models' source does.
+        """
+        key = self._keys.get((kind, number))
+        if key is None and number in self._all[kind]:
+            return number  # the name means somebody better known, and the id does not
+        if key is not None and key == _key(name):
+            return number
+        return self._ids.get((kind, _key(name)), number)

@@ -1,0 +1,1 @@
+"""Posters and trailers: files, decoding, encoders, embeddings."""

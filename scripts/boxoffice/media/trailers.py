@@ -1,0 +1,232 @@
+"""Trailers: found, and decoded to frames over the film's length and the sound of its start."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, groupby, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import pandas as pd
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+
+from boxoffice.media import files as media
+from boxoffice.media.files import MediaError
+
+SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
+MAX_PIXELS = 7680 * 4320  # of one frame: 8K
+MAX_DECODED = 100_000_000_000  # pixels of all frames: 13 minutes of 4K, 33 of 1080p at 24 a second
+LEAST_SHARE = 0.95  # of the stated duration that must be there, and of the packets that must decode
+# All that hold picture and sound and that PyAV writes. Without the list FFmpeg takes some text for
+# a film, and a playlist named as one makes it open what is listed.
+FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf"),
+    *("mxf", "gxf", "nut", "rm", "wtv", "dv", "swf"),
+)
+TIMEOUT = 60  # seconds that the disk may take to give the next packet
+# The same bytes whatever the processor's instruction set.
+SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+
+
+class Trailer(NamedTuple):
+    """What a network sees and hears of a trailer.
+
+    Attributes
+    ----------
+    frames : ndarray (frames, size, size, 3) of uint8
+        RGB, in the order of time.
+    waveform : ndarray (samples,) of int16
+        Mono sound.
+    """
+
+    frames: np.ndarray
+    waveform: np.ndarray
+
+
+def find_trailers(folder: Path, ids: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The trailers of the films asked for, and those set aside; see `media.find`.
+
+    Nothing is decoded: a broken file is met by `read_trailer`.
+    """
+    return media.find(folder, ids, SUFFIXES, kind="trailer")
+
+
+def read_trailer(
+    path: Path, frames: int = 30, size: int = 224, seconds: int = 30, sample_rate: int = 16_000
+) -> Trailer:
+    """Decode a trailer in any codec that PyAV reads and any container of `FORMATS`.
+
+    Parameters
+    ----------
+    frames : int
+        The film is cut into as many equal parts; of each, the frame on screen at its centre is
+        taken, upright and squeezed whole to a square. One frame may serve several parts.
+    size : int
+        Side of the square in pixels.
+    seconds : int
+        Length of the sound, from its start; a shorter one is padded with silence.
+    sample_rate : int
+        Samples per second, of all channels mixed to one.
+
+    Raises
+    ------
+    MediaError
+        If there is no picture or no sound, one frame only, no length, less than the container
+        states, more than `MAX_DECODED` pixels, or bytes that can't be decoded.
+    """
+    start, length = _extent(path)
+    centres = [start + (part + 0.5) * length / frames for part in range(frames)]
+    return Trailer(_pictures(path, centres, size), _waveform(path, seconds, sample_rate))
+
+
+def is_stand_in(path: Path) -> bool:
+    """Whether this film says that it was rendered by this project, not made for a cinema.
+
+    Raises
+    ------
+    MediaError
+        If the file is no video.
+    """
+    with _opened(path) as container:
+        return container.metadata.get("comment") == media.STAND_IN
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    options = {"format_whitelist": ",".join(FORMATS)}
+    try:
+        container = av.open(
+            str(path), container_options=options, metadata_errors="replace", timeout=TIMEOUT
+        )
+    except OSError as error:  # of the file, not of what is in it
+        raise MediaError(f"can't be read: {error.strerror}") from error
+    except av.FFmpegError as error:
+        raise MediaError("not a video") from error
+    with container:
+        try:
+            yield container
+        except (av.FFmpegError, IndexError) as error:  # PyAV's own where a track turns up late
+            raise MediaError("damaged") from error
+
+
+def _best(container: InputContainer, kind: str) -> Stream:
+    stream = container.streams.best(kind)
+    if stream is None or stream.disposition & Disposition.attached_pic:
+        raise MediaError(f"no {kind} track")
+    if stream.codec_context is None:
+        raise MediaError(f"unknown {kind} codec")
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    # One thread decodes damaged bytes the same each time; to use more, read more trailers at once.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _extent(path: Path) -> tuple[float, float]:
+    """Start and length of the picture in seconds, by its packets' times; none is decoded."""
+    with _opened(path) as container:
+        video, _ = _best(container, "video"), _best(container, "audio")
+        begins, ends, reached = [], [], 0.0
+        for packet in container.demux():
+            begin = _begin(packet)
+            if begin == -math.inf or packet.is_discard:  # the mark of the end; cut by an edit list
+                continue
+            end = begin + float((packet.duration or 0) * packet.time_base)
+            reached = max(reached, end)
+            if packet.stream is video:
+                begins.append(begin)
+                ends.append(end)
+        if len(begins) == 1:
+            raise MediaError("one frame only")
+        if not begins or max(ends) <= min(begins):
+            raise MediaError("zero length")
+        if reached < LEAST_SHARE * (container.duration or 0) / av.time_base:
+            raise MediaError("truncated")
+        _require_moderate(len(begins), video.width, video.height)
+        return min(begins), max(ends) - min(begins)
+
+
+def _require_moderate(frames: int, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"too large: {width} x {height} pixels")
+    if frames * width * height > MAX_DECODED:
+        raise MediaError(f"too long for a trailer: {frames} frames of {width} x {height} pixels")
+
+
+def _pictures(path: Path, times: list[float], size: int) -> np.ndarray:
+    """The frame on screen at each of the ascending times.
+
+    Every frame is decoded, one at a time: seeking to 30 places of a trailer of 52 s took longer,
+    for decoding starts again at the key frame before each.
+    """
+    pictures = np.empty((len(times), size, size, 3), np.uint8)
+    done = 0
+    with _opened(path) as container:
+        frames = _decoded(container, "video")
+        for shown, following in pairwise(chain(frames, [None])):
+            until = len(times) if following is None else bisect_left(times, _begin(following))
+            if until > done:
+                pictures[done:until] = _square(shown, size)
+                done = until
+            if done == len(times):
+                return pictures
+    raise MediaError("no frame can be decoded")
+
+
+def _decoded(container: InputContainer, kind: str) -> Iterator[VideoFrame | AudioFrame]:
+    """The frames of a track; a few damaged packets are passed over, as players do."""
+    failed = 0
+    for count, packet in enumerate(container.demux(_best(container, kind)), 1):
+        try:
+            yield from packet.decode()
+        except av.FFmpegError as error:
+            failed += 1
+            if failed > 1 + (1 - LEAST_SHARE) * count:
+                raise MediaError(f"damaged {kind}") from error
+
+
+def _begin(timed: Packet | VideoFrame) -> float:
+    """When a frame comes on screen, in seconds; a few formats state only when it is decoded."""
+    begin = timed.dts if timed.pts is None else timed.pts
+    return -math.inf if begin is None else float(begin * timed.time_base)
+
+
+def _square(frame: VideoFrame, size: int) -> np.ndarray:
+    """The whole frame, squeezed to a square and turned as its container says."""
+    square = frame.to_ndarray(
+        width=size, height=size, format="rgb24", interpolation=SCALING, threads=1
+    )
+    return np.rot90(square, round(frame.rotation / 90))
+
+
+def _waveform(path: Path, seconds: int, sample_rate: int) -> np.ndarray:
+    """The sound's first seconds, padded with silence."""
+    waveform = np.zeros(seconds * sample_rate, np.int16)
+    done = 0
+    with _opened(path) as container:
+        for samples in _mono(_decoded(container, "audio"), sample_rate):
+            part = samples[: waveform.size - done]
+            waveform[done : done + part.size] = part
+            done += part.size
+            if done == waveform.size:
+                break
+    if done == 0:
+        raise MediaError("empty audio track")
+    return waveform
+
+
+def _mono(frames: Iterable[AudioFrame], sample_rate: int) -> Iterator[np.ndarray]:
+    """Pieces of the sound as int16; a stream may change its layout or rate on the way."""
+    for _, alike in groupby(frames, lambda one: (one.format.name, one.layout.name, one.rate)):
+        resampler = av.AudioResampler("s16", "mono", sample_rate)
+        for frame in chain(alike, [None]):
+            for piece in resampler.resample(frame):
+                if piece is not None:  # the end, where there was nothing to convert
+                    yield piece.to_ndarray()[0]

@@ -1,0 +1,1 @@
+"""Neural networks: layers, training, the poster model and the multimodal model."""

@@ -1,0 +1,259 @@
+"""Revenue from a poster: rows to learn from, training, scores, and asking the trained network."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from pooch import file_hash
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from boxoffice import paths
+from boxoffice.compute import cores
+from boxoffice.media.embeddings import augmented
+from boxoffice.media.encoders import image_encoder, normalized
+from boxoffice.media.posters import read_poster
+from boxoffice.model_files import load_card
+from boxoffice.networks.layers import RevenueNetwork, load_weights
+from boxoffice.networks.training import Rows, Settings, Trained, fit, predict
+
+if TYPE_CHECKING:  # prediction needs no DVCLive
+    from dvclive import Live
+
+RESAMPLES = 1000  # of a bootstrap
+
+
+@dataclass
+class EmbeddedPosters(Rows):
+    """Rows whose input `poster`, if any, has the shape (n, 1 + views, width).
+
+    Training draws one view of a poster each time; otherwise it is the poster itself, the first.
+    """
+
+    training: bool = False
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        inputs, target = super().batch(rows)
+        if "poster" in inputs:
+            views = inputs["poster"]
+            drawn = torch.zeros(len(rows), dtype=torch.int64)
+            if self.training:
+                drawn = torch.randint(views.shape[1], (len(rows),))
+            inputs["poster"] = views[torch.arange(len(rows)), drawn]
+        return inputs, target
+
+
+@dataclass
+class PosterFiles(Rows):
+    """Rows whose input `poster` holds the paths of images, for training the backbone too.
+
+    Training sees an altered view each time.
+    """
+
+    training: bool = False
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        posters = self.inputs["poster"][rows]
+        others = {name: values for name, values in self.inputs.items() if name != "poster"}
+        inputs, target = Rows(others, self.target).batch(rows)
+        with ThreadPoolExecutor(cores()) as pool:
+            images = list(pool.map(read_poster, posters))
+        if self.training:
+            draw = np.random.default_rng(int(torch.randint(2**62, ())))
+            images = [augmented(image, draw) for image in images]
+        return inputs | {"poster": normalized(np.stack(images))}, target
+
+    def fingerprint(self) -> str:
+        """A hash of the images' bytes and the rest."""
+        files = [file_hash(path) for path in self.inputs["poster"]]
+        return Rows(self.inputs | {"poster": np.array(files)}, self.target).fingerprint()
+
+
+def train_revenue(
+    train: Rows,
+    validation: Rows,
+    asked: Rows,
+    settings: Settings,
+    seed: int,
+    encoder: dict | None = None,
+    checkpoint: Path | None = None,
+    live: "Live | None" = None,
+    progress: bool = False,
+) -> tuple[Trained, np.ndarray, np.ndarray]:
+    """Train a network of this seed and ask it for the validation rows and others.
+
+    Parameters
+    ----------
+    encoder : dict, optional
+        Arguments of `image_encoder`, whose backbone is trained along if the rows are
+        `PosterFiles`.
+
+    Returns
+    -------
+    trained, validation_forecast, forecast : Trained, arrays of log10 USD
+    """
+    torch.manual_seed(seed)
+    widths = {name: values.shape[-1] for name, values in train.inputs.items()}
+    backbone = None
+    if isinstance(train, PosterFiles):
+        loaded = image_encoder(**encoder)
+        backbone, widths["poster"] = loaded.module, loaded.dim
+    network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
+    trained = fit(
+        network,
+        train,
+        validation,
+        nn.MSELoss(),
+        settings,
+        seed,
+        checkpoint,
+        live,
+        progress,
+    )
+    return trained, predict(trained.network, validation), predict(trained.network, asked)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+
+
+def _roc_auc(above: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The share of pairs in the right order (Mann and Whitney); NaN without both classes."""
+    positives, rows = above.sum(-1), above.shape[-1]
+    ranks = (rankdata(predicted, axis=-1) * above).sum(-1)
+    pairs = positives * (rows - positives)
+    ordered = ranks - positives * (positives + 1) / 2
+    return np.divide(ordered, pairs, out=np.full(np.shape(pairs), np.nan), where=pairs > 0)
+
+
+def poster_scores(actual, predicted, median) -> dict[str, np.ndarray]:
+    """Scores along the last axis.
+
+    Parameters
+    ----------
+    actual, predicted : array of shape (..., n)
+        log10 USD.
+    median : float, or array of shape (..., n)
+        Of the training films, log10 USD; films above it form the positive class.
+
+    Returns
+    -------
+    dict
+        `loss` (mean squared error), `r2`, `rmse` (log10 USD); `within_25` and `within_50` (share of
+        films whose forecast is that many per cent of the revenue away at most); `accuracy`,
+        `precision`, `recall`, `f1`, `roc_auc` of being above the median.
+    """
+    actual, predicted = np.asarray(actual, dtype=float), np.asarray(predicted, dtype=float)
+    loss = ((actual - predicted) ** 2).mean(-1)
+    variance = ((actual - actual.mean(-1, keepdims=True)) ** 2).mean(-1)
+    away = np.abs(10 ** (predicted - actual) - 1)
+    above, said = actual > median, predicted > median
+    found = (above & said).sum(-1)
+    precision, recall = _ratio(found, said.sum(-1)), _ratio(found, above.sum(-1))
+    return {
+        "loss": loss,
+        "r2": 1 - loss / variance,
+        "rmse": np.sqrt(loss),
+        "within_25": (away <= 0.25).mean(-1),
+        "within_50": (away <= 0.5).mean(-1),
+        "accuracy": (above == said).mean(-1),
+        "precision": precision,
+        "recall": recall,
+        "f1": _ratio(2 * precision * recall, precision + recall),
+        "roc_auc": _roc_auc(above, predicted),
+    }
+
+
+def resampled(rows: int, seed: int) -> np.ndarray:
+    """Rows drawn with replacement: int array of shape (1000, rows)."""
+    return np.random.default_rng(seed).integers(rows, size=(RESAMPLES, rows))
+
+
+def _ends(values: np.ndarray) -> dict[str, float]:
+    lower, upper = np.nanquantile(values, [0.025, 0.975])
+    return {"lower": lower, "upper": upper}
+
+
+def with_intervals(actual, predicted, median, seed: int) -> dict[str, dict]:
+    """Scores on held-out films, each with its 95 % percentile bootstrap interval over films.
+
+    Returns
+    -------
+    dict
+        `scores` and `interval_95` (`lower` and `upper` of every score).
+    """
+    actual, predicted = np.asarray(actual), np.asarray(predicted)
+    median = np.broadcast_to(median, actual.shape)
+    drawn = resampled(len(actual), seed)
+    spread = poster_scores(actual[drawn], predicted[drawn], median[drawn])
+    return {
+        "scores": poster_scores(actual, predicted, median),
+        "interval_95": {name: _ends(values) for name, values in spread.items()},
+    }
+
+
+def gain(actual, predicted, reference, seed: int) -> dict[str, float]:
+    """How much smaller the mean squared error is than a reference forecast's of the same films.
+
+    Returns
+    -------
+    dict
+        `value` (positive where `predicted` is the better), `lower` and `upper` of its 95 % paired
+        bootstrap interval.
+    """
+    actual, predicted, reference = map(np.asarray, (actual, predicted, reference))
+    each = (actual - reference) ** 2 - (actual - predicted) ** 2
+    return {"value": each.mean(), **_ends(each[resampled(len(each), seed)].mean(axis=1))}
+
+
+class PosterModel:
+    """The exported poster network with its encoder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `poster.safetensors` and its card `poster.json`.
+
+    Raises
+    ------
+    ModelFileError
+        If one is missing or altered.
+    WeightsError
+        If the encoder's weights can't be had.
+    """
+
+    def __init__(self, folder: Path = paths.MODELS):
+        self.card = load_card("poster", folder)
+        finetuned = self.card["encoder"]["finetuned"]
+        arguments = self.card["encoder"]["arguments"]
+        if finetuned:  # the file beside the card holds the backbone's weights, too
+            arguments = arguments | {"weights": None, "random_weights": True}
+        self.encoder = image_encoder(**arguments)
+        backbone = self.encoder.module if finetuned else None
+        network = RevenueNetwork(self.card["widths"], backbone)
+        self.network = load_weights(network, self.card, folder)
+
+    def predict(self, poster: Path) -> dict[str, float]:
+        """Revenue of one film, nominal USD: `revenue`, and `lower` and `upper` of its interval.
+
+        Raises
+        ------
+        MediaError
+            If the file is no readable image.
+        """
+        image = read_poster(poster)[None]
+        if self.network.backbone is None:
+            values = torch.from_numpy(self.encoder(image))
+        else:
+            values = normalized(image)
+        with torch.inference_mode():
+            forecast = self.network({"poster": values}).item()
+        ends = self.card["interval"]
+        return {
+            "revenue": 10**forecast,
+            "lower": 10 ** (forecast + ends["lower"]),
+            "upper": 10 ** (forecast + ends["upper"]),
+        }

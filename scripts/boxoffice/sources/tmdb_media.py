@@ -1,0 +1,359 @@
+"""Download the posters and trailers of a source's films: through TMDB, with the user's key."""
+
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import av
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+from yt_dlp import YoutubeDL
+from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.utils import YoutubeDLError
+
+from boxoffice import paths
+from boxoffice.files import SourceError, replacing
+from boxoffice.films import schema as films
+from boxoffice.media import posters, trailers
+from boxoffice.sources import tmdb5000, tmdb_api
+from boxoffice.sources.tmdb_api import ServiceFault, Tmdb, Unavailable
+
+POSTERS, TRAILERS = paths.RAW / "posters", paths.RAW / "trailers"
+SIZE = "w342"  # pixels wide; the encoders look at 224
+SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+VIDEO = "https://www.youtube.com/watch?v={key}"
+# Whole files before parts that ffmpeg would have to join; encoders need neither more than 480
+# lines nor the best sound. A direct link states no height.
+FORMAT = "/".join(
+    [f"best[ext={ext}][height<=?480]" for ext in ("mp4", "webm")]
+    + [f"bestvideo[ext={ext}][height<=480]+bestaudio[ext={audio}]"
+       for ext, audio in (("mp4", "m4a"), ("webm", "webm"))]
+)  # fmt: skip
+SPEED = 4_000_000  # bytes per second
+PAUSE = 10.0  # seconds before each video: YouTube lets a guest have some 300 an hour
+TRAILERS_TRIED = 3
+SITE_REFUSES = r"HTTP Error (403|429|5\d\d)|not a bot|rate-limited|Giving up after"
+FAULTS_IN_A_ROW = 10
+
+
+class Summary(NamedTuple):
+    """What a run did: numbers of films, and the table of those skipped."""
+
+    fetched: int
+    there: int
+    skipped: int
+    table: Path
+
+
+class Films(NamedTuple):
+    """The films of a source, and those whose row is faulty (id, title, reason)."""
+
+    wanted: pd.DataFrame
+    rejected: pd.DataFrame
+    have_tmdb_ids: bool
+
+
+def films_of(source: str, ids: str | None = None, limit: int | None = None) -> Films:
+    """Read which films a source has.
+
+    Parameters
+    ----------
+    source : str
+        A folder of `data/raw`, or an absolute path.
+    ids : {"tmdb", "title"}, optional
+        What tells a film: that its id is TMDB's, or its title and year. The default is "tmdb" for
+        `tmdb5000` alone, since a wrong "title" costs a search, and a wrong "tmdb" brings the
+        posters of other films.
+    limit : int, optional
+        The first rows only.
+
+    Raises
+    ------
+    SourceError
+        If `movies.csv` can't be used, see `films.set_aside`.
+    """
+    path = paths.RAW / source / "movies.csv"
+    table = films.read_text(path).head(limit)
+    movies, rejected = films.set_aside(table, films.MOVIES, path, "id")
+    title = table.loc[rejected["line"] - 2, "title"].to_numpy()
+    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.FOLDER
+    return Films(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
+
+
+def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
+    """TMDB's id of a row of `movies.csv`; raises as `find_film` does."""
+    if have_tmdb_ids:
+        return int(film.id)
+    return tmdb_api.find_film(tmdb, film.title, int(film.release_date[:4]))
+
+
+# --------------------------------------------------------------------------------------- loop
+
+
+def collect(
+    source: Films, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
+) -> Summary:
+    """Call `fetch(film, bar)` for every film that has no file in `folder` yet.
+
+    What can't be had goes with its reason to `<folder>.skipped.csv`, however the run ends.
+
+    Raises
+    ------
+    SourceError
+        If ten films fail one after the other, through no fault of theirs, or at Ctrl-C. What was
+        fetched stays: the next run goes on from there.
+    """
+    there = ids_in(folder, suffixes)
+    wanted = source.wanted[~source.wanted["id"].isin(there)]
+    skipped = source.rejected.to_dict("records")
+    fetched = faults = 0
+    table = folder.with_name(f"{folder.name}.skipped.csv")
+    done = len(source.wanted) - len(wanted)
+    try:
+        with tqdm(
+            desc=what, unit="film", total=len(source.wanted), initial=done, disable=None
+        ) as bar:
+            for film in wanted.itertuples():
+                try:
+                    fetch(film, bar)
+                    fetched, faults = fetched + 1, 0
+                except Unavailable as error:
+                    skipped.append({"id": film.id, "title": film.title, "reason": str(error)})
+                    faults += isinstance(error, ServiceFault)
+                    if faults == FAULTS_IN_A_ROW:
+                        raise SourceError(
+                            f"{faults} films in a row failed, the last one because: {error}. "
+                            f"{what} fetched: {fetched}; the same command goes on from there, later"
+                        ) from error
+                bar.update()
+    except KeyboardInterrupt:
+        raise SourceError(
+            f"interrupted. {what} fetched: {fetched}; the same command goes on from there"
+        ) from None
+    finally:
+        with replacing(table) as temporary:
+            pd.DataFrame(skipped, columns=["id", "title", "reason"]).to_csv(temporary, index=False)
+    return Summary(fetched, done, len(skipped), table)
+
+
+def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
+    """The ids that files of a folder are named by."""
+    if not folder.exists():
+        return set()
+    return {path.stem for path in folder.iterdir() if path.suffix.lower() in suffixes}
+
+
+# ------------------------------------------------------------------------------------ posters
+
+
+def fetch_posters(source: Films, folder: Path, tmdb: Tmdb, size: str = SIZE) -> Summary:
+    """Download the poster that TMDB shows of each film as `<id>.jpg`, `.png` or `.webp`.
+
+    Raises
+    ------
+    SourceError
+        If TMDB can't be used, has no posters of that size, or fails on the way.
+    """
+    address, sizes = tmdb.images()
+    if size not in sizes:
+        raise SourceError(f"TMDB has no posters of size {size}, but of {', '.join(sizes)}")
+
+    def fetch(film, _) -> None:
+        number = tmdb_id(tmdb, film, source.have_tmdb_ids)
+        path = tmdb.ask(f"movie/{number}").get("poster_path")
+        if not path:
+            raise Unavailable("TMDB has no poster of it")
+        content = tmdb.image(f"{address}{size}{path}")
+        with replacing(folder / f"{film.id}{image_suffix(content)}") as temporary:
+            temporary.write_bytes(content)
+
+    return collect(source, folder, posters.SUFFIXES, fetch, "posters")
+
+
+def image_suffix(content: bytes) -> str:
+    """The suffix for an image, all of which was decoded (`verify` passes a truncated JPEG).
+
+    Raises
+    ------
+    Unavailable
+        If it is no whole image of a known format.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=list(SUFFIX)) as image:
+            image.load()
+            return SUFFIX.get(image.format, ".jpg")  # Pillow calls some JPEGs MPO
+    except UnidentifiedImageError as error:
+        raise Unavailable("what came is not a JPEG, PNG or WebP image") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Unavailable(f"the image can't be read: {error}") from error
+
+
+# ----------------------------------------------------------------------------------- trailers
+
+
+def fetch_trailers(
+    source: Films,
+    folder: Path,
+    tmdb: Tmdb,
+    video: str = VIDEO,
+    pause: float = PAUSE,
+    backoff: float = 1.0,
+) -> Summary:
+    """Download the trailer of each film as `<id>.mp4` or `.webm`, at most 480 lines high.
+
+    Parameters
+    ----------
+    video : str
+        Address of a video, with `{key}` where TMDB's key of it belongs.
+    pause : float
+        Seconds to wait before each video.
+    backoff : float
+        Seconds before a broken download goes on; it doubles with each try.
+
+    Raises
+    ------
+    SourceError
+        If TMDB can't be used, or it or the videos' site fails on the way.
+    """
+    tmdb.images()  # stops at once if the key is wrong
+
+    def fetch(film, bar: tqdm) -> None:
+        number = tmdb_id(tmdb, film, source.have_tmdb_ids)
+        language = film.original_language
+        details = tmdb.ask(
+            f"movie/{number}",
+            append_to_response="videos",
+            include_video_language=f"{language},en",
+        )
+        keys = trailer_keys(details.get("videos", {}).get("results", []), language)
+        if not keys:
+            raise Unavailable("TMDB lists no trailer on YouTube")
+        reasons = []
+        for key in keys[:TRAILERS_TRIED]:
+            address = video.replace("{key}", quote(key, safe=""))
+            try:
+                return download_video(address, folder, film.id, bar, pause, backoff)
+            except ServiceFault:
+                raise
+            except Unavailable as error:
+                reasons.append(f"{key}: {error}")
+        raise Unavailable("; ".join(reasons))
+
+    return collect(source, folder, trailers.SUFFIXES, fetch, "trailers")
+
+
+def trailer_keys(videos: list[dict], language: str) -> list[str]:
+    """YouTube's keys of a film's trailers, the best first.
+
+    Official ones go first, then those in the film's own language before English, then the oldest:
+    later ones are of anniversaries, restorations and discs, when it was known what the film earned.
+    """
+    found = [
+        video
+        for video in videos
+        if video.get("type") == "Trailer"
+        and video.get("site") == "YouTube"
+        and video.get("iso_639_1") in (language, "en")
+    ]
+    found.sort(
+        key=lambda video: (
+            not video.get("official"),
+            video["iso_639_1"] != language,
+            video.get("published_at") or "9999",
+        )
+    )
+    return [video["key"] for video in found]
+
+
+def download_video(
+    address: str, folder: Path, name: str, bar: tqdm, pause: float = 0, backoff: float = 1.0
+) -> None:
+    """Download a video with yt-dlp as `<name>.mp4` or `.webm`, its megabytes shown in `bar`.
+
+    It is written to a folder beside `folder`, and moved when it is whole and a video.
+
+    Raises
+    ------
+    Unavailable
+        If there is no such video.
+    ServiceFault
+        If the site can't be reached, or refuses for now.
+    """
+
+    def show(progress: dict) -> None:
+        megabytes = progress.get("downloaded_bytes", 0) / 1e6
+        bar.set_postfix_str(f"{name}: {megabytes:.1f} MB", refresh=False)
+        bar.update(0)
+
+    def wait(n: int) -> float:
+        return backoff * 2**n
+
+    temporary = folder.with_name(f".{folder.name}.part")
+    options = {
+        "format": FORMAT,
+        "outtmpl": str(temporary / name).replace("%", "%%") + ".%(ext)s",
+        "noplaylist": True,
+        "retries": tmdb_api.TRIES,
+        "fragment_retries": tmdb_api.TRIES,
+        "retry_sleep_functions": {"http": wait, "fragment": wait},
+        "socket_timeout": 30,
+        "ratelimit": SPEED,
+        "sleep_interval": pause,
+        # YouTube's pages ask for one of these, whichever is installed.
+        "js_runtimes": {runtime: {} for runtime in ("deno", "node", "bun", "quickjs")},
+        "logger": _silent(),
+        "color": "no_color",
+        "progress_hooks": [show],
+    }
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    try:
+        with YoutubeDL(options) as site:
+            site.download([address])
+        path = next(temporary.glob(f"{name}.*"), None)
+        if path is None:
+            raise Unavailable("nothing was downloaded")
+        require_video(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / path.name)
+    except YoutubeDLError as error:
+        raise _reason(error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _silent() -> logging.Logger:
+    logger = logging.Logger("yt-dlp")
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def _reason(error: YoutubeDLError) -> Unavailable:
+    text = re.sub(r"^ERROR: | \(caused by .*", "", " ".join(str(error).split()))
+    cause = (getattr(error, "exc_info", None) or (None, None))[1]
+    while cause is not None and not isinstance(cause, TransportError):
+        cause = getattr(cause, "cause", None)
+    if isinstance(cause, TransportError) or re.search(SITE_REFUSES, text):
+        return ServiceFault(text)
+    return Unavailable(text)
+
+
+def require_video(path: Path) -> None:
+    """Check that a file opens as a video.
+
+    Raises
+    ------
+    Unavailable
+        If it doesn't, or has sound alone.
+    """
+    try:
+        with av.open(path) as container:
+            if not container.streams.video:
+                raise Unavailable("the file has no video track")
+    except av.FFmpegError as error:
+        raise Unavailable(f"the file is not a video: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Drawn stand-ins for posters and trailers."""

@@ -1,0 +1,1 @@
+"""Models of tables of features: transformers, pipelines, selection, scores, export."""

@@ -1,0 +1,167 @@
+"""Exported models: an ONNX file, which runs no code when loaded, and a JSON card beside it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from onnx import ModelProto
+from onnx.helper import set_model_props
+from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.common.data_types import FloatTensorType
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
+)
+from sklearn.base import BaseEstimator, is_classifier
+from xgboost import XGBClassifier, XGBRegressor
+
+from boxoffice.model_files import FEATURES, write_model
+
+OPSET = {"": 17, "ai.onnx.ml": 3}
+
+NOT_FOR = [
+    "not for films far outside the training ranges on this card",
+    "not for markets other than that of the training films, mostly American ones with a cinema run",
+    "no cause and effect: a larger budget on the form is not a larger film",
+]
+AFTER_RELEASE = "not for films before release: it reads votes, which exist only afterwards"
+UNITS = {
+    "log_budget": "natural log of 1 + nominal USD",
+    "runtime": "minutes",
+    "popularity": "TMDB popularity, no unit",
+    "cast_popularity": "mean TMDB popularity, no unit",
+    "crew_popularity": "mean TMDB popularity, no unit",
+    "vote_average": "points of 10",
+    "vote_count": "votes",
+    "log_popularity": "natural log of 1 + TMDB popularity",
+    "log_vote_count": "natural log of 1 + votes",
+    "budget_rank": "share of the films of the last years with a smaller budget, 0-1",
+    "budget_relative": "natural log of budget / mean budget of the last years",
+    "release_year": "year",
+    "release_month": "month, 1-12",
+    "weekday": "day of the week, Monday = 0",
+    "season_sin": "sine of the day of the year",
+    "season_cos": "cosine of the day of the year",
+    "avg_watch_time": "minutes",
+    "completion_rate": "share, 0-1",
+    "ratings_count": "ratings",
+    "avg_rating": "stars, 1-5",
+}
+TRACK_RECORD_UNITS = {
+    "_count": "natural log of 1 + prior films",
+    "_revenue_best": "natural log of 1 + nominal USD",
+    "_return_mean": "natural log of revenue / budget",
+}
+
+update_registered_converter(
+    XGBRegressor, "XGBRegressor", calculate_linear_regressor_output_shapes, convert_xgboost
+)
+update_registered_converter(
+    XGBClassifier,
+    "XGBClassifier",
+    calculate_linear_classifier_output_shapes,
+    convert_xgboost,
+    options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+)
+
+
+def convert(estimator: BaseEstimator, n_features: int, name: str) -> ModelProto:
+    """Convert a fitted estimator to ONNX: input `X`, float32 of shape (n, n_features).
+
+    A classifier answers `label` and `probabilities` of shape (n, classes), in the order of its
+    classes; a regressor answers `variable` of shape (n, 1).
+    """
+    options = {}
+    if is_classifier(estimator):
+        options[id(estimator)] = {"zipmap": False}
+    model = to_onnx(
+        estimator,
+        initial_types=[("X", FloatTensorType([None, n_features]))],
+        target_opset=OPSET,
+        options=options,
+        name=name,
+    )
+    # skl2onnx lists the operator sets in the order of a Python set, which changes between runs.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    return model
+
+
+def final_step(estimator: BaseEstimator) -> BaseEstimator:
+    """The last step of a pipeline, or the estimator itself."""
+    return estimator[-1] if hasattr(estimator, "steps") else estimator
+
+
+def film_card(feature_set: str, films: pd.DataFrame, **own) -> dict:
+    """A card's content for a model fitted on `films`, the training rows; `own` comes first."""
+    return {
+        **own,
+        "feature_set": feature_set,
+        "row_filter": "budget and revenue known (above 0)",
+        "training_rows": len(films),
+        "trained_until": str(films["release_date"].max().date()),
+        "not_for": NOT_FOR if feature_set == "pre_release" else [*NOT_FOR, AFTER_RELEASE],
+    }
+
+
+def unit(name: str) -> str:
+    """The unit of a feature, in words."""
+    if name in UNITS:
+        return UNITS[name]
+    endings = (words for ending, words in TRACK_RECORD_UNITS.items() if name.endswith(ending))
+    return next(endings, "0 or 1")
+
+
+def describe_features(table: pd.DataFrame) -> list[dict]:
+    """Name, unit, range and median of every training feature, in the order that the model takes.
+
+    A feature that no training film had has no range: null.
+    """
+    ranges = table.astype(float).agg(["min", "median", "max"]).astype(object)
+    ranges = ranges.where(ranges.notna(), None)
+    return [
+        {
+            "name": name,
+            "unit": unit(name),
+            "minimum": ranges.loc["min", name],
+            "median": ranges.loc["median", name],
+            "maximum": ranges.loc["max", name],
+        }
+        for name in table
+    ]
+
+
+def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, card: dict) -> None:
+    """Write `models/<name>.onnx` and its card `models/<name>.json`.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Takes the columns of `training` in their order.
+    training : DataFrame of shape (n_training, n_features)
+        The features it was fitted on; their ranges go on the card.
+    card : dict
+        `target`, `source`, `row_filter`, `metrics`, `not_for` and what else a user must know.
+    """
+    model = convert(estimator, training.shape[1], name)
+    set_model_props(model, {FEATURES: json.dumps(list(training))})
+    content = model.SerializeToString(deterministic=True)
+    described = {
+        "model": type(final_step(estimator)).__name__,
+        **card,
+        "features": describe_features(training),
+    }
+    write_model(name, ".onnx", content, described)
+
+
+def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:
+    """Run an exported model on features of shape (n, n_features): its outputs by name."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(
+        zip(names, session.run(names, {"X": np.asarray(features, dtype=np.float32)}), strict=True)
+    )

@@ -1,0 +1,78 @@
+"""The scikit-learn pipeline that every revenue and success model shares."""
+
+import pandas as pd
+from sklearn import set_config
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+
+from boxoffice.films.credits import ROLES
+from boxoffice.films.features import fact_columns, input_columns
+from boxoffice.tabular.transformers import MarketContext, TrackRecord
+
+# TrackRecord needs revenue even where `y` is another target: routing slices it with the folds.
+set_config(enable_metadata_routing=True)
+
+
+def track_record_inputs(films: pd.DataFrame) -> list[str]:
+    """Columns of `films` that track records are made of: those of the roles the source has."""
+    return ["release_date", "log_budget", *(role for role in ROLES if role in films)]
+
+
+def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | str) -> Pipeline:
+    """Features, imputation and a model, fitted together on training rows.
+
+    Missing numbers become 0 in the classic set, as the classic projects have it, and the training
+    median in the others.
+
+    Parameters
+    ----------
+    feature_set : {'classic', 'pre_release', 'full'}
+    films : DataFrame
+        Says which columns the source has.
+    model : estimator or 'passthrough'
+
+    Returns
+    -------
+    Pipeline
+        Steps `features` (facts and, but for classic, the track record), `impute`, `model`. Fit it
+        with `log_revenue=` (natural log of USD) beside `y`.
+    """
+    blocks = [("facts", "passthrough", fact_columns(feature_set, films))]
+    if feature_set == "classic":
+        impute = SimpleImputer(strategy="constant", fill_value=0.0)
+    else:
+        inputs = track_record_inputs(films)
+        track_record = TrackRecord(tuple(inputs[2:])).set_fit_request(log_revenue=True)
+        blocks += [
+            ("market", MarketContext(), ["release_date", "log_budget"]),
+            ("track_record", track_record, inputs),
+        ]
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+    features = ColumnTransformer(blocks, verbose_feature_names_out=False)
+    features.set_output(transform="pandas")
+    return Pipeline([("features", features), ("impute", impute), ("model", model)])
+
+
+def fit_params(feature_set: str, log_revenue) -> dict:
+    """What to pass to `fit` beside X and y: the track record's revenue, where there is one."""
+    return {} if feature_set == "classic" else {"log_revenue": log_revenue}
+
+
+def fit_films(
+    feature_set: str, films: pd.DataFrame, model: BaseEstimator | str, target: str = "log_revenue"
+) -> Pipeline:
+    """Fit `film_pipeline` on training films.
+
+    Parameters
+    ----------
+    films : DataFrame
+        Training rows alone, with `log_revenue` and the column `target`.
+    """
+    pipeline = film_pipeline(feature_set, films, model)
+    return pipeline.fit(
+        films[input_columns(feature_set, films)],
+        films[target],
+        **fit_params(feature_set, films["log_revenue"]),
+    )

@@ -1,0 +1,92 @@
+"""Choose hyperparameters and models by cross-validation on training rows."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+
+from boxoffice.films.features import input_columns
+from boxoffice.tabular.pipelines import fit_films
+
+
+def as_list(value) -> list:
+    """One value or several: a param may give a list to search or one value to use."""
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Features of every fold of a cross-validation, fitted on that fold's training part alone.
+
+    The features (track record, market, imputation) are the same for every model and every point of
+    a grid, so they are computed once per fold and stacked; `splits` says which stacked rows are
+    which. Searching over these is what searching over the whole pipeline would give.
+
+    Attributes
+    ----------
+    X : array of shape (n_stacked, n_features)
+    rows : array of shape (n_stacked,)
+        Position of each stacked row among the films.
+    splits : list of (train, test) pairs of positions in `X`
+    """
+
+    X: np.ndarray
+    rows: np.ndarray
+    splits: list[tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
+        """Fit the features of a shuffled `KFold` over `films`, fold by fold."""
+        X = films[input_columns(feature_set, films)]
+        blocks, rows, splits, start = [], [], [], 0
+        for train, test in KFold(n_splits, shuffle=True, random_state=seed).split(X):
+            features = fit_films(feature_set, films.iloc[train], "passthrough")
+            rows.append(np.concatenate([train, test]))
+            blocks.append(features.transform(X.iloc[rows[-1]]))
+            middle, end = start + len(train), start + len(X)
+            splits.append((np.arange(start, middle), np.arange(middle, end)))
+            start = end
+        return cls(np.vstack(blocks), np.concatenate(rows), splits)
+
+    def search(self, model: BaseEstimator, grid: dict, target, scoring: str) -> BaseEstimator:
+        """The model with the values of the grid that score best on average over the folds."""
+        grid = {name: as_list(values) for name, values in grid.items()}
+        if all(len(values) == 1 for values in grid.values()):
+            return clone(model).set_params(**{name: values[0] for name, values in grid.items()})
+        search = GridSearchCV(
+            model,
+            grid,
+            scoring=scoring,
+            cv=self.splits,
+            refit=False,
+            n_jobs=-1,
+            error_score="raise",
+        )
+        search.fit(self.X, np.asarray(target)[self.rows])
+        return clone(model).set_params(**search.best_params_)
+
+    def score(self, model: BaseEstimator, target, scoring: dict[str, str]) -> dict[str, np.ndarray]:
+        """Each score in every fold, shape (n_splits,)."""
+        scores = cross_validate(
+            model,
+            self.X,
+            np.asarray(target)[self.rows],
+            scoring=scoring,
+            cv=self.splits,
+            n_jobs=-1,
+            error_score="raise",
+        )
+        return {name: scores[f"test_{name}"] for name in scoring}
+
+    def predict(self, model: BaseEstimator, target) -> np.ndarray:
+        """Out-of-fold predictions, shape (n_films,): each by a model that did not see the film."""
+        y = np.asarray(target)[self.rows]
+        predicted = np.empty(len(np.unique(self.rows)))
+        for train, test in self.splits:
+            predicted[self.rows[test]] = (
+                clone(model).fit(self.X[train], y[train]).predict(self.X[test])
+            )
+        return predicted

@@ -1,0 +1,471 @@
+"""The service: every answer is that of the models; how it starts, stops and reports."""
+
+import io
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import tomllib
+
+import httpx
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+from serving import CLASSIC, WATCHED, Server, eventually, serving
+
+import app
+from app import schemas
+from app.main import create_app
+from app.media import Media
+from app.settings import Settings
+from boxoffice import paths
+from boxoffice.forecasts.film_tables import score_file
+from boxoffice.forecasts.forecasts import Forecasts
+
+AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")
+MEDIA = ("poster", "multimodal")
+
+
+@pytest.fixture(scope="module")
+def forecasts(models):
+    return Forecasts(models)
+
+
+@pytest.fixture(scope="module")
+def client(models):
+    with TestClient(create_app(Settings(models=models, page=False))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def server(models, tmp_path_factory):
+    with serving(models, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def without_media(models, tmp_path):
+    """The tabular models alone."""
+    for path in models.iterdir():
+        if path.stem not in MEDIA:
+            shutil.copyfile(path, tmp_path / path.name)
+    return tmp_path
+
+
+def asked(client, path, body):
+    answer = client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+# Films
+
+
+def test_the_classic_request_gets_the_classic_fields(client, forecasts):
+    """What clients of a classic service send and read."""
+    revenue = asked(client, "/predict/revenue", CLASSIC)
+    assert revenue == forecasts.revenue(CLASSIC)
+    assert isinstance(revenue["predicted_revenue"], float)
+    assert revenue["predicted_revenue"] == pytest.approx(np.expm1(revenue["log_revenue"]))
+    assert revenue["model"] == "revenue_classic"
+    success = asked(client, "/predict/success", CLASSIC)
+    assert success == forecasts.success(CLASSIC)
+    assert isinstance(success["success"], bool)
+    total = success["probability_failure"] + success["probability_success"]
+    assert total == pytest.approx(1)
+
+
+def test_without_what_exists_after_release_the_pre_release_model_answers(client, forecasts):
+    film = {name: value for name, value in CLASSIC.items() if name not in AFTER_RELEASE}
+    for path, ask in (("revenue", forecasts.revenue), ("success", forecasts.success)):
+        answer = asked(client, f"/predict/{path}", film)
+        assert answer == ask(film)
+        assert answer["model"] == f"{path}_pre_release"
+        nulls = film | dict.fromkeys(AFTER_RELEASE)
+        assert asked(client, f"/predict/{path}", nulls) == answer
+
+
+def test_every_further_field_counts(client, forecasts):
+    film = schemas.PRE_RELEASE_EXAMPLE
+    assert asked(client, "/predict/revenue", film) == forecasts.revenue(film)
+    assert asked(client, "/predict/revenue", film | {"budget": 1e6}) != forecasts.revenue(film)
+
+
+def test_a_value_outside_the_training_films_is_warned_of(client):
+    answer = asked(client, "/predict/revenue", CLASSIC | {"release_year": 2031})
+    assert any("release_year" in warning for warning in answer["warnings"])
+
+
+@pytest.mark.parametrize("flags", [(1, 0), (True, False), (1.0, 0.0)])
+def test_flags_are_numbers_or_truths_and_numbers_may_have_a_fraction(client, flags):
+    yes, no = flags
+    film = CLASSIC | {"action": yes, "thriller": no, "release_year": 2009.0, "vote_count": 11800.0}
+    assert asked(client, "/predict/revenue", film) == asked(client, "/predict/revenue", CLASSIC)
+
+
+def test_hit_and_segment(client, forecasts):
+    assert asked(client, "/predict/hit", WATCHED) == forecasts.hit(WATCHED)
+    assert asked(client, "/predict/segment", WATCHED) == forecasts.segment(WATCHED)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "model"),
+    [
+        ("/predict/revenue", CLASSIC, schemas.Revenue),
+        ("/predict/revenue", schemas.PRE_RELEASE_EXAMPLE, schemas.Revenue),
+        ("/predict/success", CLASSIC, schemas.Success),
+        ("/predict/success", schemas.PRE_RELEASE_EXAMPLE, schemas.Success),
+        ("/predict/hit", WATCHED, schemas.Hit),
+        ("/predict/segment", WATCHED, schemas.Segment),
+    ],
+)
+def test_answers_are_as_documented(client, path, body, model):
+    answer = asked(client, path, body)
+    assert model.model_validate(answer, strict=True).model_dump() == answer
+
+
+def test_a_body_of_json_needs_no_content_type(client, forecasts):
+    answer = client.post("/predict/revenue", content=json.dumps(CLASSIC))
+    assert answer.json() == forecasts.revenue(CLASSIC)
+
+
+# Posters, texts and trailers
+
+
+def image(colour="navy"):
+    content = io.BytesIO()
+    Image.new("RGB", (300, 450), colour).save(content, "JPEG")
+    return content.getvalue()
+
+
+def test_without_the_media_models_they_are_unavailable_and_all_else_is_not(without_media):
+    with TestClient(create_app(Settings(models=without_media, page=False))) as client:
+        poster = client.post("/predict/poster", files={"file": ("a.jpg", image())})
+        multimodal = client.post("/predict/multimodal", files={"text": (None, "A marine.")})
+        for name, answer in (("poster", poster), ("multimodal", multimodal)):
+            assert answer.status_code == 503
+            assert f"{name}.json is missing: run `dvc repro {name}`" in answer.json()["detail"]
+            assert str(without_media) not in answer.text
+        assert set(client.get("/").json()["unavailable"]) == set(MEDIA)
+        assert client.post("/predict/revenue", json=CLASSIC).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def media(models):
+    media = Media(models)
+    if media.lacking:
+        pytest.skip(f"the media models are absent: {media.lacking}")
+    return media
+
+
+def test_a_poster_gets_the_poster_models_revenue(client, media, tmp_path):
+    (tmp_path / "poster.jpg").write_bytes(image())
+    answer = client.post("/predict/poster", files={"file": ("my film.jpg", image())})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == media.poster(tmp_path / "poster.jpg")
+    assert schemas.PosterRevenue.model_validate(answer.json()).model_dump() == answer.json()
+    assert answer.json()["interval"]["lower"] < answer.json()["interval"]["upper"]
+
+
+def test_a_text_gets_the_probabilities_of_eight_classes(client, media):
+    text = "A paraplegic marine is sent to the moon Pandora."
+    answer = client.post("/predict/multimodal", files={"text": (None, text)})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == media.multimodal(text)
+    assert schemas.RevenueClasses.model_validate(answer.json()).model_dump() == answer.json()
+    assert len(answer.json()["probabilities"]) == 8
+    assert sum(answer.json()["probabilities"].values()) == pytest.approx(1)
+    form = client.post(
+        "/predict/multimodal",
+        files={"text": (None, text), "poster": ("a.jpg", image())},
+    )
+    assert form.json()["probabilities"] == answer.json()["probabilities"]
+    assert form.json()["warnings"][0].startswith("poster: not used")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/predict/poster", "file"),
+        ("/predict/multimodal", "trailer"),
+        ("/predict/batch", "file"),
+    ],
+)
+def test_a_text_where_a_file_belongs_is_told_so(client, path, field):
+    answer = client.post(path, files={"text": (None, "A marine."), field: (None, "a.jpg")})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == [
+        {"field": field, "value": "a.jpg", "expected": "a file", "message": "it is a text"}
+    ]
+
+
+def test_a_trailer_is_looked_at(client, media, workspace):
+    trailers = sorted((workspace / "data" / "synthetic" / "trailers").glob("*.*"))
+    if not trailers:
+        pytest.skip("no trailer was rendered")
+    content = trailers[0].read_bytes()
+    answer = client.post(
+        "/predict/multimodal",
+        files={"text": (None, "A marine."), "trailer": ("trailer.mp4", content)},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == media.multimodal("A marine.", trailer=trailers[0])
+    assert answer.json()["probabilities"] != media.multimodal("A marine.")["probabilities"]
+
+
+# Tables
+
+
+@pytest.fixture(scope="module")
+def films():
+    """A few hundred real films and, in the middle, two with faults."""
+    movies = pd.read_csv(paths.RAW / "open_films" / "movies.csv").head(300)
+    movies.loc[100, "budget"] = -5
+    movies.loc[200, "release_date"] = "no date"
+    return movies
+
+
+def written(films, format):
+    content = io.BytesIO()
+    if format == "csv":
+        films.to_csv(content, index=False)
+    else:
+        films.to_parquet(content, index=False)
+    return content.getvalue()
+
+
+def read(content, format):
+    return (pd.read_csv if format == "csv" else pd.read_parquet)(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_table_comes_back_as_the_command_line_has_it(client, forecasts, films, format, tmp_path):
+    table = tmp_path / "films"
+    table.write_bytes(written(films, format))
+    expected = io.BytesIO()
+    score_file(forecasts, table, format, expected, format)
+    answer = client.post("/predict/batch", files={"file": ("films.txt", table.read_bytes())})
+    assert answer.status_code == 200, answer.text
+    assert answer.content == expected.getvalue()
+    scored = read(answer.content, format)
+    assert scored["title"].tolist() == films["title"].tolist()
+    faulty = scored["error"].notna() & (scored["error"] != "")
+    assert faulty[faulty].index.tolist() == [100, 200]
+    assert "budget" in scored.loc[100, "error"]
+    assert scored.loc[~faulty, "predicted_revenue"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "expected"),
+    [
+        ("", "*/*", "csv"),
+        ("", "application/vnd.apache.parquet", "parquet"),
+        ("", "text/html, application/vnd.apache.parquet;q=0.5", "parquet"),
+        ("?format=parquet", "text/csv", "parquet"),
+        ("?format=csv", "application/vnd.apache.parquet", "csv"),
+    ],
+)
+def test_a_table_comes_back_in_the_format_asked_for(client, films, query, accept, expected):
+    answer = client.post(
+        f"/predict/batch{query}",
+        files={"file": ("films.csv", written(films, "csv"))},
+        headers={"Accept": accept},
+    )
+    assert answer.status_code == 200, answer.text
+    kinds = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+    assert answer.headers["content-type"].partition(";")[0] == kinds[expected]
+    assert answer.headers["content-disposition"] == f'attachment; filename="scored.{expected}"'
+    assert len(read(answer.content, expected)) == len(films)
+
+
+# The service itself
+
+
+def test_it_says_what_runs(client, forecasts):
+    answer = client.get("/").json()
+    assert schemas.Welcome.model_validate(answer).model_dump() == answer
+    sources = {model["name"]: model["source"] for model in answer["models"]}
+    assert {
+        name: card["source"] for name, card in forecasts.cards.items()
+    }.items() <= sources.items()
+    assert client.get("/health").json() == {"status": "ok"}
+    assert {client.get(path).status_code for path in answer["documentation"]} == {200}
+
+
+def test_the_version_is_the_projects():
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+    assert app.__version__ == project["version"]
+
+
+def test_every_field_is_documented_with_an_example(client):
+    document = client.get("/openapi.json").json()
+    fields = {
+        f"{name}.{field}": said
+        for name, schema in document["components"]["schemas"].items()
+        for field, said in schema.get("properties", {}).items()
+    }
+    assert [name for name, said in fields.items() if "description" not in said] == []
+    unexplained = [name for name, said in fields.items() if "examples" not in said]
+    assert [name for name in unexplained if not name.startswith("Body_")] == []  # uploads
+    for path, methods in document["paths"].items():
+        for said in methods.values():
+            assert said["description"], path
+    for name in ("revenue", "success", "hit", "segment"):
+        body = document["paths"][f"/predict/{name}"]["post"]["requestBody"]["content"]
+        for example in body["application/json"]["examples"].values():
+            assert client.post(f"/predict/{name}", json=example["value"]).status_code == 200
+
+
+def test_a_request_keeps_its_id_and_else_gets_one(client):
+    assert client.get("/", headers={"X-Request-ID": "a-1.b:2"}).headers["X-Request-ID"] == "a-1.b:2"
+    made = {client.get("/health").headers["X-Request-ID"] for _ in range(50)}
+    assert len(made) == 50
+    for insane in ("a b", "x" * 200, '{"a":1}', ""):
+        kept = client.get("/", headers={"X-Request-ID": insane}).headers["X-Request-ID"]
+        assert kept != insane
+        assert len(kept) == 32
+    refused = client.post("/predict/revenue", json={}, headers={"X-Request-ID": "mine"})
+    assert refused.json()["request_id"] == refused.headers["X-Request-ID"] == "mine"
+
+
+def counted(address):
+    families = text_string_to_metric_families(httpx.get(f"{address}/metrics").text)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_metrics_count_requests_by_route(server):
+    before = counted(server.address)
+    for _ in range(3):
+        httpx.post(f"{server.address}/predict/revenue", json=CLASSIC)
+    httpx.post(f"{server.address}/predict/revenue", json={})
+    httpx.get(f"{server.address}/some/secret/path")
+    after = counted(server.address)
+
+    def more(*name):
+        return after[name] - before.get(name, 0)
+
+    assert more("http_requests_total", "POST", "/predict/revenue", "200") == 3
+    assert more("http_requests_total", "POST", "/predict/revenue", "422") == 1
+    assert more("http_requests_total", "GET", "other", "404") == 1
+    assert more("http_request_duration_seconds_count", "/predict/revenue") == 4
+    assert after[("http_requests_in_progress",)] == 1  # the one that asks
+    assert not any("secret" in str(name) for name in after)
+    assert after[("process_resident_memory_bytes",)] > 0
+
+
+def test_each_request_is_one_line_of_json(server):
+    name = f"test-{time.monotonic_ns()}"
+    headers = {"X-Request-ID": name}
+    httpx.post(f"{server.address}/predict/revenue", json=CLASSIC, headers=headers)
+    assert eventually(lambda: any(line["request_id"] == name for line in server.lines()))
+    (line,) = [line for line in server.lines() if line["request_id"] == name]
+    assert line["method"] == "POST"
+    assert line["path"] == "/predict/revenue"
+    assert line["status"] == 200
+    assert line["bytes_in"] > 0
+    assert 0 < line["seconds"] < 30
+    assert line["timestamp"].endswith("Z")
+    said = [json.loads(text) for text in server.errors().splitlines()]  # uvicorn's own
+    assert any("startup complete" in line["event"] for line in said)
+
+
+def test_torch_is_not_loaded_at_start(server):
+    files = psutil.Process(server.process.pid).memory_maps()
+    loaded = " ".join(file.path for file in files)
+    assert "onnxruntime" in loaded
+    assert "libtorch" not in loaded
+    assert "sklearn" not in loaded
+
+
+# Starting and stopping
+
+
+@pytest.mark.parametrize("name", ["revenue_classic.onnx", "success_pre_release.json", "hit.onnx"])
+def test_a_missing_model_stops_the_start(without_media, tmp_path_factory, name):
+    (without_media / name).unlink()
+    assert_no_start(without_media, tmp_path_factory.mktemp("server"), name)
+
+
+@pytest.mark.parametrize("name", ["revenue_classic.onnx", "history.parquet", "segments.onnx"])
+def test_an_altered_model_stops_the_start(without_media, tmp_path_factory, name):
+    content = bytearray((without_media / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (without_media / name).write_bytes(content)
+    assert_no_start(without_media, tmp_path_factory.mktemp("server"), name)
+
+
+def test_an_altered_network_stops_the_start(models, media, tmp_path):
+    shutil.copytree(models, tmp_path / "models")
+    with open(tmp_path / "models" / "poster.safetensors", "ab") as file:
+        file.write(b"x")
+    assert_no_start(tmp_path / "models", tmp_path, "poster.safetensors")
+
+
+def test_a_setting_that_is_no_number_stops_the_start(models, tmp_path):
+    assert_no_start(models, tmp_path, "BOXOFFICE_MAX_BODY", max_body="many")
+
+
+def assert_no_start(models, folder, named, **settings):
+    """One line says why, and there is no traceback."""
+    server = Server(models, folder, **settings).start()
+    try:
+        assert server.process.wait(60) not in (0, None)
+    finally:
+        server.stop()
+    (line,) = server.errors().splitlines()
+    assert line.startswith("The service can't start: ")
+    assert named in line
+
+
+def test_a_killed_service_answers_again(models, tmp_path):
+    server = Server(models, tmp_path).start().wait()
+    try:
+        first = httpx.post(f"{server.address}/predict/revenue", json=CLASSIC).json()
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(10)
+        server.start().wait()
+        assert httpx.post(f"{server.address}/predict/revenue", json=CLASSIC).json() == first
+    finally:
+        server.stop()
+
+
+def test_a_stopped_service_finishes_what_it_has_begun(models, tmp_path):
+    server = Server(models, tmp_path).start().wait()
+    try:
+        body = json.dumps(CLASSIC).encode()
+        head = f"POST /predict/revenue HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(head.encode() + body[:20])
+            assert eventually(lambda: counted(server.address)[("http_requests_in_progress",)] == 2)
+            server.process.send_signal(signal.SIGTERM)
+            assert eventually(lambda: "Shutting down" in server.errors())
+            connection.sendall(body[20:])
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["model"] == "revenue_classic"
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+    finally:
+        server.stop()
+
+
+def test_the_module_is_read_without_models():
+    done = subprocess.run(
+        ["python", "-c", "import app.main, sys; print('torch' in sys.modules)"],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,56 @@
+"""Names and ids of the training films' people, whatever ids a table comes with."""
+
+import pandas as pd
+import pytest
+
+from boxoffice.forecasts import known_names
+from boxoffice.forecasts.known_names import KnownNames
+
+
+@pytest.fixture
+def known(tmp_path):
+    """Two people, of whom one has a less known namesake with the id 3, and a company."""
+    table = pd.DataFrame(
+        [
+            ("person", "penelope cruz", "Penélope Cruz", 1),
+            ("person", "john smith", "John Smith", 2),
+            ("company", "pixar", "Pixar", 1),
+        ],
+        columns=["kind", "key", "name", "id"],
+    )
+    table.to_parquet(tmp_path / "names.parquet")
+    return KnownNames(tmp_path / "names.parquet", {"person": {1, 2, 3}, "company": {1}})
+
+
+def test_names_are_found_in_any_spelling_and_by_their_kind(known):
+    assert known.find("person", "PENELOPE  CRUZ") == 1
+    assert known.find("company", "Pixar") == 1
+    assert known.find("person", "Pixar") is None
+    assert known.find("person", "Nobody") is None
+
+
+def test_an_id_is_known_by_its_kind(known):
+    assert known.has("person", 3)
+    assert not known.has("company", 3)
+
+
+def test_an_id_of_the_models_source_stays(known):
+    assert known.id_of("person", 2, "John Smith") == 2
+    assert known.id_of("person", 3, "John Smith") == 3  # the namesake keeps his own record
+
+
+def test_an_id_of_another_source_is_replaced_by_the_one_the_name_has_here(known):
+    assert known.id_of("person", 90210, "Penelope Cruz") == 1
+    assert known.id_of("person", 1, "John Smith") == 2  # 1 is somebody else here
+
+
+def test_who_is_unknown_keeps_the_id(known):
+    assert known.id_of("person", 90210, "Nobody") == 90210
+    assert known.id_of("company", 77, "Penelope Cruz") == 77
+
+
+def test_a_long_name_is_found_and_not_kept(known):
+    long = "Penelope " * 10_000
+    kept = known_names._cached_key.cache_info().currsize
+    assert known.find("person", long) is None
+    assert known_names._cached_key.cache_info().currsize == kept

@@ -1,0 +1,123 @@
+"""The service's features are the pipeline's, for every film of the test split, exactly."""
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from app import schemas
+from boxoffice.films.credits import ROLES
+from boxoffice.films.features import CLASSIC_GENRES, GENRES, column_name, input_columns
+from boxoffice.forecasts.film_fields import faults
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.stated_films import STATED_ROLES
+from boxoffice.tabular.pipelines import fit_films
+
+
+@pytest.fixture(scope="module")
+def forecasts(models):
+    return Forecasts(models)
+
+
+@pytest.fixture(scope="module")
+def films(workspace):
+    films = pd.read_parquet(workspace / "data" / "processed" / "films.parquet")
+    return films[films["usable"]].reset_index(drop=True)
+
+
+def parts(films):
+    train = films["split_temporal"] == "train"
+    return films[train], films[~train]
+
+
+def expected(feature_set, films):
+    """What the pipeline's models are given for the films of the temporal test split."""
+    train, test = parts(films)
+    pipeline = fit_films(feature_set, train, "passthrough")
+    return pipeline[0].transform(test[input_columns(feature_set, films)])
+
+
+def known(value):
+    return None if pd.isna(value) else value
+
+
+def classic_request(film):
+    """A film of the table as a client of the classic service would state it."""
+    return {
+        "budget": film["budget"],
+        "popularity": known(film.get("popularity")),
+        "runtime": known(film["runtime"]),
+        "vote_avg": known(film["vote_average"]),
+        "vote_count": known(film["vote_count"]),
+        "release_year": film["release_year"],
+        **{
+            column_name(genre): int(film[f"genre_{column_name(genre)}"]) for genre in CLASSIC_GENRES
+        },
+    }
+
+
+def pre_release_request(film):
+    """All that is known of it before release, people by their ids."""
+    request = {
+        "budget": film["budget"],
+        "runtime": known(film["runtime"]),
+        "release_year": film["release_year"],
+        "title": film["title"],
+        "release_date": f"{film['release_date']:%Y-%m-%d}",
+        "original_language": film["original_language"],
+        "certificate": known(film.get("certificate")),
+        "genres": list(film["genres"]),
+        **{role: [int(each) for each in film[role]] for role in STATED_ROLES if role in film},
+    }
+    if "countries" in film:
+        request["countries"] = list(film["countries"])
+    return {name: value for name, value in request.items() if value is not None}
+
+
+def as_the_api_reads(request):
+    """From JSON, through the schema of the request."""
+    body = orjson.dumps(request, option=orjson.OPT_SERIALIZE_NUMPY)
+    return schemas.Film.model_validate_json(body).__dict__
+
+
+def test_a_classic_request_gives_the_classic_features(forecasts, films):
+    table = expected("classic", films)
+    _, test = parts(films)
+    rated = test[["vote_average", "vote_count"]].notna().all(axis=1)
+    assert rated.mean() > 0.9
+    rows = test[rated].to_dict("records")
+    requests = [as_the_api_reads(classic_request(film)) for film in rows]
+    (together,) = forecasts.read(requests)
+    assert together.models.features == list(table)
+    np.testing.assert_array_equal(together.features, table[rated])
+    alone = [read.features[0] for request in requests for read in forecasts.read([request])]
+    np.testing.assert_array_equal(alone, table[rated])
+
+
+def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
+    table = expected("pre_release", films)
+    _, test = parts(films)
+    requests = [as_the_api_reads(pre_release_request(film)) for film in test.to_dict("records")]
+    assert [faults(request) for request in requests] == [[]] * len(requests)
+    (together,) = forecasts.read(requests)
+    assert together.models.features == list(table)
+    np.testing.assert_array_equal(together.features, table)
+    alone = [read.features[0] for request in requests for read in forecasts.read([request])]
+    np.testing.assert_array_equal(alone, table)
+
+
+@pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
+def test_a_table_gives_the_same_features(forecasts, films, feature_set):
+    table = expected(feature_set, films)
+    _, test = parts(films)
+    genres = {f"genre_{column_name(genre)}" for genre in GENRES}
+    columns = [
+        name
+        for name in (
+            *("budget", "popularity", "runtime", "vote_average", "vote_count", "release_date"),
+            *("original_language", "certificate", "american", *sorted(genres), *ROLES),
+        )
+        if name in test
+    ]
+    features = getattr(forecasts, f"{feature_set}_features")(test[columns])
+    np.testing.assert_array_equal(features, table)

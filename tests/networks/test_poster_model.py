@@ -1,0 +1,161 @@
+"""The poster network: views in training, a backbone trained along, the exported network asked."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from pooch import file_hash
+
+from boxoffice.media.embeddings import embed_posters
+from boxoffice.media.encoders import image_encoder
+from boxoffice.media.files import MediaError
+from boxoffice.networks.layers import save_network
+from boxoffice.networks.poster_model import EmbeddedPosters, PosterFiles, PosterModel, train_revenue
+from boxoffice.networks.training import Settings, predict
+
+SETTINGS = Settings(learning_rate=1e-3, weight_decay=1e-4, batch_size=4, epochs=1, patience=1)
+ENCODER = {"name": "efficientnet_lite0", "weights": None, "random_weights": False, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Twelve pictures, the brighter the more their film earned."""
+    folder = tmp_path_factory.mktemp("posters")
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(12):
+        noise = rng.integers(0, 40, (90, 60, 3)) + 15 * number
+        path = folder / f"{number}.jpg"
+        Image.fromarray(noise.astype("uint8")).save(path)
+        rows.append((number, str(path), file_hash(path)))
+    return pd.DataFrame(rows, columns=["id", "path", "sha256"])
+
+
+REVENUE = np.linspace(7, 9, 12).astype("float32")
+
+
+def embedded(n=20, views=2, seed=0, training=False):
+    rng = np.random.default_rng(seed)
+    return EmbeddedPosters(
+        {"poster": rng.normal(size=(n, 1 + views, 6)).astype("float32")},
+        rng.normal(8, 0.5, n).astype("float32"),
+        training,
+    )
+
+
+def test_only_training_draws_altered_views():
+    rows = np.arange(20)
+    still, moving = embedded(), embedded(training=True)
+    torch.manual_seed(0)
+    inputs, target = still.batch(rows)
+    np.testing.assert_array_equal(inputs["poster"], still.inputs["poster"][:, 0])
+    np.testing.assert_array_equal(target, still.target)
+    drawn = moving.batch(rows)[0]["poster"].numpy()
+    views = moving.inputs["poster"]
+    found = [[np.array_equal(drawn[i], views[i, v]) for v in range(3)] for i in rows]
+    assert np.sum(found, axis=1).tolist() == [1] * 20  # of the same film
+    assert (np.sum(found, axis=0) > 0).all()  # every view at some time
+
+
+def test_rows_without_a_poster_hold_facts_alone():
+    facts = np.ones((4, 3), dtype="float32")
+    inputs, _ = EmbeddedPosters({"metadata": facts}, REVENUE[:4], True).batch(np.arange(4))
+    assert list(inputs) == ["metadata"]
+
+
+def test_forecasts_are_of_the_rows_asked_and_change_nothing():
+    train, validation = embedded(training=True), embedded(n=6, seed=1)
+    first = train_revenue(train, validation, embedded(n=5, seed=2), SETTINGS, seed=0)
+    other = train_revenue(train, validation, embedded(n=9, seed=3), SETTINGS, seed=0)
+    assert [len(first[1]), len(first[2]), len(other[2])] == [6, 5, 9]
+    assert first[0].val_loss == other[0].val_loss
+    np.testing.assert_array_equal(first[1], other[1])
+
+
+def test_facts_are_scaled_by_training_rows_alone():
+    rng = np.random.default_rng(0)
+
+    def rows(n, offset=0.0):
+        facts = rng.normal(100 + offset, 5, (n, 3)).astype("float32")
+        return EmbeddedPosters({"metadata": facts}, rng.normal(8, 1, n).astype("float32"))
+
+    train = rows(20)
+    trained, *_ = train_revenue(train, rows(6, 50), rows(5, -50), SETTINGS, seed=0)
+    mean = trained.network.towers["metadata"].mean.numpy()
+    np.testing.assert_allclose(mean, train.inputs["metadata"].mean(axis=0), rtol=1e-5)
+
+
+def poster_files(files, rows, training=False):
+    return PosterFiles({"poster": files["path"].to_numpy()[rows]}, REVENUE[rows], training)
+
+
+def test_fine_tuning_trains_the_backbone_and_goes_on_from_its_weights(files):
+    train = poster_files(files, np.arange(8), training=True)
+    validation = poster_files(files, np.arange(8, 10))
+    asked = poster_files(files, np.arange(10, 12))
+    results = [
+        train_revenue(train, validation, asked, SETTINGS, seed=0, encoder=ENCODER) for _ in range(2)
+    ]
+    trained, _, forecast = results[0]
+    assert forecast.shape == (2,)
+    assert np.isfinite(forecast).all()
+    before = image_encoder(**ENCODER).module.state_dict()
+    after = trained.network.backbone.state_dict()
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert any(name.endswith("weight") for name in moved)
+    assert all((before[n] - after[n]).abs().max() < 0.1 for n in moved if n.endswith("conv.weight"))
+    np.testing.assert_array_equal(forecast, results[1][2])  # the same again
+
+
+def test_the_fingerprint_follows_the_files_content(files, tmp_path):
+    rows = poster_files(files, np.arange(3))
+    copies = []
+    for number, path in enumerate(rows.inputs["poster"]):
+        copy = tmp_path / f"{number}.jpg"
+        shutil.copyfile(path, copy)
+        copies.append(str(copy))
+    moved = replace(rows, inputs={"poster": np.array(copies, dtype=object)})
+    assert moved.fingerprint() == rows.fingerprint()
+    Image.new("RGB", (60, 90)).save(copies[0])
+    assert moved.fingerprint() != rows.fingerprint()
+
+
+@pytest.fixture(scope="module")
+def exported(files, tmp_path_factory):
+    """A network trained on the pictures' embeddings, saved as the stage saves it."""
+    folder = tmp_path_factory.mktemp("models")
+    encoder = image_encoder(**ENCODER)
+    embeddings = embed_posters(encoder, files, folder / "cache.sqlite")
+    rows = EmbeddedPosters({"poster": embeddings}, REVENUE)
+    trained, _, forecast = train_revenue(rows, rows, rows, SETTINGS, seed=0)
+    card = {
+        "encoder": {"key": encoder.key, "finetuned": False, "arguments": ENCODER},
+        "widths": {"poster": encoder.dim},
+        "interval": {"lower": -0.5, "upper": 0.25},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("boxoffice.paths.MODELS", folder)
+        save_network("poster", trained.network, card)
+    return folder, forecast, trained, rows
+
+
+def test_the_exported_network_answers_as_the_trained_one(files, exported):
+    folder, forecast, trained, rows = exported
+    model = PosterModel(folder)
+    for place in (0, 11):
+        answer = model.predict(files["path"][place])
+        assert np.log10(answer["revenue"]) == pytest.approx(forecast[place], abs=1e-4)
+        assert np.log10(answer["lower"]) == pytest.approx(forecast[place] - 0.5, abs=1e-4)
+        assert np.log10(answer["upper"]) == pytest.approx(forecast[place] + 0.25, abs=1e-4)
+    np.testing.assert_array_equal(predict(trained.network, rows), forecast)
+
+
+def test_a_file_that_is_no_image_is_refused(exported, tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_text("a poster, honestly")
+    with pytest.raises(MediaError, match="not an image"):
+        PosterModel(exported[0]).predict(path)

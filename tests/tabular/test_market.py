@@ -1,0 +1,77 @@
+"""A budget beside those of its time: against brute force, and strictly before."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxoffice.films.budgets import FEWEST
+from boxoffice.tabular.transformers import MarketContext
+
+FILM = st.fixed_dictionaries(
+    {
+        "release_date": st.integers(0, 4000).map(
+            lambda day: pd.Timestamp("1995-01-01") + pd.Timedelta(days=day // 100 * 100)
+        ),
+        "log_budget": st.integers(10, 20).map(float) | st.floats(0, 20),
+    }
+)
+
+
+def frames(least, most):
+    return st.lists(FILM, min_size=least, max_size=most).map(pd.DataFrame)
+
+
+def film(date, log_budget):
+    return {"release_date": pd.Timestamp(date), "log_budget": log_budget}
+
+
+def reference(train, films, years):
+    """The market by its definition, one film at a time."""
+    rows = []
+    for row in films.itertuples():
+        age = (row.release_date - train["release_date"]).dt.days
+        window = train.loc[(age > 0) & (age <= years * 365.25), "log_budget"]
+        if len(window) < FEWEST:
+            rows.append((0.5, 0.0))
+        else:
+            rows.append(((window < row.log_budget).mean(), row.log_budget - window.mean()))
+    return pd.DataFrame(rows, columns=["budget_rank", "budget_relative"], index=films.index)
+
+
+@settings(max_examples=60, deadline=None)
+@given(train=frames(FEWEST, 60), films=frames(1, 10), years=st.sampled_from([1.0, 5.0, 20.0]))
+def test_it_is_what_its_definition_says(train, films, years):
+    market = MarketContext(years).fit(train)
+    for rows in (films, train):
+        result, expected = market.transform(rows), reference(train, rows, years)
+        pd.testing.assert_frame_equal(result, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_only_films_released_strictly_before_count():
+    train = pd.DataFrame([film("2000-06-01", budget) for budget in range(FEWEST)])
+    rows = pd.DataFrame([film("2000-06-01", 99.0), film("2000-06-02", 99.0)])
+    context = MarketContext().fit(train).transform(rows)
+    assert context["budget_rank"].tolist() == [0.5, 1.0]
+    assert context["budget_relative"].tolist() == [0.0, pytest.approx(99.0 - (FEWEST - 1) / 2)]
+
+
+def test_too_few_films_make_no_market():
+    train = pd.DataFrame([film("2000-06-01", budget) for budget in range(FEWEST - 1)])
+    context = MarketContext().fit(train).transform(pd.DataFrame([film("2001-01-01", 99.0)]))
+    assert context.iloc[0].tolist() == [0.5, 0.0]
+
+
+def test_later_films_change_nothing():
+    rng = np.random.default_rng(0)
+    days = pd.to_datetime("2000-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 3000, 200)), "D")
+    films = pd.DataFrame({"release_date": days, "log_budget": rng.normal(17, 2, 200)})
+    early, late = films.iloc[:100], films.iloc[100:]
+    first_late_day = late["release_date"].min()
+    past = early[early["release_date"] < first_late_day]
+    assert len(past) > 50
+    louder = pd.concat([past, late.assign(log_budget=99.0)])
+    pd.testing.assert_frame_equal(
+        MarketContext().fit(louder).transform(past), MarketContext().fit(past).transform(past)
+    )

@@ -1,0 +1,155 @@
+"""Features computed once per fold are those of the whole pipeline, fold by fold."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from boxoffice.films.credits import credit_roles
+from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
+from boxoffice.films.schema import clean, read_source
+from boxoffice.paths import RAW
+from boxoffice.tabular.pipelines import film_pipeline, fit_params
+from boxoffice.tabular.selection import Folds, as_list
+
+FOLDS, SEED = 3, 7
+KFOLD = KFold(FOLDS, shuffle=True, random_state=SEED)
+FORWARD_SETS = ("pre_release", "full")
+
+
+@pytest.fixture(scope="module")
+def films():
+    movies, credits, _ = read_source(RAW / "open_films")
+    movies = movies.iloc[:300]
+    films = clean(movies).merge(credit_roles(movies, credits), on="id", validate="one_to_one")
+    films = films.join(film_facts(films))
+    return films[films["usable"]].sample(frac=1, random_state=0)  # in no order, index and all
+
+
+@pytest.fixture(scope="module", params=FEATURE_SETS)
+def feature_set(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def folds(feature_set, films):
+    return Folds.of(feature_set, films, FOLDS, SEED)
+
+
+def whole_search(feature_set, films, model, grid, target, scoring):
+    """The plain way: the grid is searched over the whole pipeline, features and all."""
+    search = GridSearchCV(
+        film_pipeline(feature_set, films, model),
+        {f"model__{name}": values for name, values in grid.items()},
+        scoring=scoring,
+        cv=KFOLD,
+        refit=False,
+        error_score="raise",
+    )
+    X, log_revenue = films[input_columns(feature_set, films)], films["log_revenue"].to_numpy()
+    return search.fit(X, target, **fit_params(feature_set, log_revenue))
+
+
+def assert_same_search(folds, whole, model, grid, target, scoring):
+    found = folds.search(model, grid, target, scoring)
+    best = {name.removeprefix("model__"): value for name, value in whole.best_params_.items()}
+    assert {name: found.get_params()[name] for name in grid} == best
+    for point, expected in zip(
+        whole.cv_results_["params"], whole.cv_results_["mean_test_score"], strict=True
+    ):
+        values = {name.removeprefix("model__"): value for name, value in point.items()}
+        score = folds.score(model.set_params(**values), target, {"score": scoring})["score"]
+        assert score.mean() == pytest.approx(expected, rel=1e-12)
+    assert len(set(whole.cv_results_["mean_test_score"].round(6))) > 1  # there was a choice
+
+
+def test_a_search_is_that_of_the_whole_pipeline(feature_set, films, folds):
+    model = DecisionTreeRegressor(random_state=0)
+    grid = {"max_depth": [1, 3], "min_samples_leaf": [2, 20]}
+    target = films["log_revenue"].to_numpy()
+    whole = whole_search(feature_set, films, model, grid, target, "r2")
+    assert_same_search(folds, whole, model, grid, target, "r2")
+
+
+def test_a_search_of_classifiers_is_that_of_the_whole_pipeline(feature_set, films, folds):
+    """The track record still learns from revenue while the target is success."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    grid = {"logisticregression__C": [0.001, 0.1]}
+    target = films["success"].to_numpy()
+    whole = whole_search(feature_set, films, model, grid, target, "roc_auc")
+    assert_same_search(folds, whole, model, grid, target, "roc_auc")
+
+
+def test_predictions_are_those_of_the_whole_pipeline(feature_set, films, folds):
+    model = make_pipeline(StandardScaler(), Ridge(10))
+    target = films["log_revenue"].to_numpy()
+    expected = cross_val_predict(
+        film_pipeline(feature_set, films, model),
+        films[input_columns(feature_set, films)],
+        target,
+        cv=KFOLD,
+        params=fit_params(feature_set, target),
+    )
+    np.testing.assert_allclose(folds.predict(model, target), expected, rtol=1e-12)
+
+
+def test_every_film_is_in_one_test_part(films, folds):
+    tested = np.concatenate([folds.rows[test] for _, test in folds.splits])
+    assert sorted(tested) == list(range(len(films)))
+    for train, test in folds.splits:
+        both = np.concatenate([folds.rows[train], folds.rows[test]])
+        assert sorted(both) == list(range(len(films)))
+    assert np.isfinite(folds.X).all()
+
+
+@pytest.mark.parametrize("number", range(FOLDS))
+def test_a_folds_features_do_not_know_its_own_revenue(feature_set, films, folds, number):
+    _, held_out = list(KFOLD.split(films))[number]
+    spoilt = films.copy()
+    column = spoilt.columns.get_loc("log_revenue")
+    spoilt.iloc[held_out, column] = np.random.default_rng(1).uniform(10, 22, len(held_out))
+    other = Folds.of(feature_set, spoilt, FOLDS, SEED)
+    for place, (train, test) in enumerate(folds.splits):
+        rows = np.concatenate([train, test])
+        same = (other.X[rows] == folds.X[rows]).all()
+        # The other folds train on these films: there their revenue must be seen.
+        assert same == (place == number or feature_set == "classic")
+
+
+def test_one_value_needs_no_search(films):
+    """No target is needed, for nothing is fitted, and the given model stays as it was."""
+    folds = Folds.of("classic", films, FOLDS, SEED)
+    model = Ridge(alpha=1)
+    found = folds.search(model, {"alpha": [30], "tol": 0.5}, target=None, scoring="r2")
+    assert (found.alpha, found.tol, model.alpha) == (30, 0.5, 1)
+    assert not hasattr(found, "coef_")
+    assert folds.search(model, {}, target=None, scoring="r2").alpha == 1
+
+
+def test_a_search_leaves_the_given_model_as_it_was(films):
+    folds = Folds.of("classic", films, FOLDS, SEED)
+    model = Ridge(alpha=1)
+    found = folds.search(model, {"alpha": [10, 1000]}, films["log_revenue"].to_numpy(), "r2")
+    assert found.alpha in (10, 1000)
+    assert model.alpha == 1
+
+
+def test_scores_are_those_of_every_fold(films):
+    folds = Folds.of("classic", films, FOLDS, SEED)
+    target = films["log_revenue"].to_numpy()
+    predicted = folds.predict(Ridge(), target)
+    squares = [
+        np.mean((target[folds.rows[test]] - predicted[folds.rows[test]]) ** 2)
+        for _, test in folds.splits
+    ]
+    score = folds.score(Ridge(), target, {"mse": "neg_mean_squared_error"})
+    assert score.keys() == {"mse"}
+    assert score["mse"] == pytest.approx(np.negative(squares))
+
+
+@pytest.mark.parametrize(("value", "values"), [(3, [3]), ([3, None], [3, None]), (None, [None])])
+def test_as_list(value, values):
+    assert as_list(value) == values
