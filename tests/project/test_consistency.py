@@ -169,7 +169,7 @@ def imported(path):
 
 
 def module_of(name):
-    """The file of the package that a dotted name is in, `boxoffice.films.credits.ROLES`, or None."""
+    """The file of the package that a dotted name such as `boxoffice.paths.ROOT` is in, or None."""
     first, *rest = name.split(".")
     if first != PACKAGE.name or not rest:
         return None
