@@ -50,6 +50,8 @@ def revenue_rows(source: str, run: dict) -> list[dict]:
     regress = run["regress"]
     rows = []
     for feature_set, label in SETS.items():
+        if feature_set not in regress["selected"]:  # measured before there was such a set
+            continue
         temporal = regress["temporal"][feature_set]
         interval = regress["interval"][feature_set]
         cv = regress["cv"][feature_set]["selected"]
@@ -77,6 +79,8 @@ def success_rows(source: str, run: dict) -> list[dict]:
     """Success on the latest films, beside always saying yes."""
     rows = []
     for feature_set, label in SETS.items():
+        if feature_set not in run["classify"]["selected"]:
+            continue
         scores = run["classify"]["success"]["temporal"][feature_set]
         selected = scores["selected"]
         cv = run["classify"]["success"]["cv"][feature_set]["selected"]
