@@ -38,18 +38,18 @@ test: setup ## Run the tests
 	$(BIN)/pytest
 
 .PHONY: lint
-lint: setup ## Check style, and that notebooks and README match their sources
+lint: setup ## Check style, and that notebooks, README and docs match their sources
 	ruff check .
 	ruff format --check .
 	python scripts/pair_notebooks.py --check
-	python scripts/readme.py --check
+	python scripts/figures.py --check
 
 .PHONY: format
-format: setup ## Format the code, pair the notebooks, refresh the README's figures
+format: setup ## Format the code, pair the notebooks, refresh the figures of README and docs
 	ruff check --fix .
 	ruff format .
 	python scripts/pair_notebooks.py
-	python scripts/readme.py
+	python scripts/figures.py
 
 .PHONY: serve
 serve: setup ## Serve API and web page on http://127.0.0.1:8000 (PORT=... for another port)
