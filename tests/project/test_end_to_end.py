@@ -17,9 +17,9 @@ from run_notebook import notebook_defaults, read_params, stage_params
 STAGES = ["preprocess", "synthesize", "segment", "regress", "classify", "poster", "multimodal"]
 
 
-def test_a_killed_run_leaves_no_kernel_behind(interrupted):
-    assert interrupted.left_half_done
-    assert interrupted.kernel_ended
+def test_a_killed_run_leaves_no_kernel_behind(built):
+    assert built.left_half_done
+    assert built.kernel_ended
 
 
 def test_the_next_run_finishes_what_was_interrupted(built):
