@@ -45,9 +45,7 @@ class Server:
         self.models, self.folder, self.settings = models, folder, settings
         self.temporary = folder / "temporary"
         self.temporary.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.process = None
 
@@ -99,6 +97,13 @@ class Server:
     def lines(self) -> list[dict]:
         """The log so far; each line must be JSON."""
         return [json.loads(line) for line in (self.folder / "out.log").read_text().splitlines()]
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @contextmanager
