@@ -7,7 +7,6 @@ import threading
 import time
 import zlib
 
-import httpx
 import pandas as pd
 import psutil
 import pytest
@@ -17,7 +16,7 @@ from hypothesis import given, settings
 from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
-from serving import CLASSIC, WATCHED, eventually, serving
+from serving import CLASSIC, PATIENCE, WATCHED, eventually, get, post, serving
 
 from app.main import create_app
 from app.middleware import Rules
@@ -253,7 +252,7 @@ def test_a_body_beyond_the_limit_is_refused(server, path, most, stated):
 
     headers = {"Content-Type": "multipart/form-data; boundary=x" if form else JSON["Content-Type"]}
     content = b"".join(body()) if stated else body()
-    answer = httpx.post(server.address + path, content=content, headers=headers, timeout=30)
+    answer = post(server.address + path, content=content, headers=headers)
     if path == "/nowhere" and not stated:
         assert answer.status_code == 404  # its body is not read
         return
@@ -265,7 +264,7 @@ def test_a_body_beyond_the_limit_is_refused(server, path, most, stated):
 def test_up_to_the_limit_a_body_is_read(server):
     film = CLASSIC | {"title": "x" * 400}
     body = json.dumps(film).ljust(MOST_BODY)
-    answer = httpx.post(f"{server.address}/predict/revenue", content=body, headers=JSON)
+    answer = post(f"{server.address}/predict/revenue", content=body, headers=JSON)
     assert answer.status_code == 200
 
 
@@ -274,7 +273,7 @@ def test_up_to_the_limit_a_body_is_read(server):
 
 def sent(server, *parts, wait=0.0):
     """Send parts of a request, then read the answer until the end or for a while."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(wait)
@@ -425,14 +424,15 @@ def test_a_client_that_goes_away_leaves_nothing(server, when):
     )
     threads = psutil.Process(server.process.pid).num_threads()
     for _ in range(3):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
             connection.sendall(head.encode() + body[: len(body) // 2])
             if when == "while reading":
                 connection.sendall(body[len(body) // 2 :])
                 assert connection.recv(100).startswith(b"HTTP/1.1 200")
         assert eventually(lambda: not left(server)), left(server)
-    answer = httpx.post(server.address + BATCH, files={"file": many_films(10)}, timeout=30)
-    assert answer.status_code == 200
+    assert eventually(
+        lambda: post(server.address + BATCH, files={"file": many_films(10)}).status_code == 200
+    )
     pool = 40  # threads that wait for the next request
     assert psutil.Process(server.process.pid).num_threads() <= threads + pool
     assert not any(thread.startswith("table") for thread in thread_names(server))
@@ -451,18 +451,18 @@ def test_a_client_that_does_not_read_is_not_waited_for(server):
         f"POST {BATCH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + body)
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        busy = httpx.post(server.address + BATCH, files={"file": many_films(10)}, timeout=30)
+        busy = post(server.address + BATCH, files={"file": many_films(10)})
         assert busy.status_code == 503
         assert int(busy.headers["Retry-After"]) > 0
 
         def turn():
             files = {"file": many_films(10)}
-            return httpx.post(server.address + BATCH, files=files, timeout=30).status_code == 200
+            return post(server.address + BATCH, files=files).status_code == 200
 
-        assert eventually(turn, seconds=20)
+        assert eventually(turn)
 
 
 def test_one_film_is_looked_at_at_a_time(server, looks):
@@ -470,9 +470,7 @@ def test_one_film_is_looked_at_at_a_time(server, looks):
     answers = []
 
     def ask():
-        answer = httpx.post(
-            f"{server.address}/predict/poster", files={"file": ("a.jpg", jpeg())}, timeout=60
-        )
+        answer = post(f"{server.address}/predict/poster", files={"file": ("a.jpg", jpeg())})
         answers.append(answer)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]  # the first has torch to load
@@ -487,10 +485,10 @@ def test_one_film_is_looked_at_at_a_time(server, looks):
 
     def answered():
         files = {"file": ("a.jpg", jpeg())}
-        answer = httpx.post(f"{server.address}/predict/poster", files=files, timeout=60)
+        answer = post(f"{server.address}/predict/poster", files=files)
         return answer.status_code == 200
 
-    assert eventually(answered, seconds=60)
+    assert eventually(answered)
 
 
 def head_of(path, length):
@@ -505,7 +503,7 @@ def head_of(path, length):
 def test_a_client_that_goes_away_while_sending_is_told_from_a_broken_form(server, path):
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
     before = len(server.lines())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(head_of(path, 500_000) + form + bytes(1000))
         time.sleep(SLOW / 4)
 
@@ -528,11 +526,11 @@ def full_disk(models, tmp_path_factory):
 @pytest.mark.parametrize("path", [BATCH, "/predict/poster"])
 def test_a_disk_that_is_full_is_told(full_disk, path):
     upload = {"file": bytes(3_000_000)}
-    answer = httpx.post(full_disk.address + path, files=upload, timeout=30)
+    answer = post(full_disk.address + path, files=upload)
     assert answer.status_code == 507
     assert answer.json()["detail"] == "there is no room on the disk for the upload: try again later"
     assert not left(full_disk)
-    assert httpx.get(f"{full_disk.address}/health").status_code == 200
+    assert get(f"{full_disk.address}/health").status_code == 200
 
 
 # Settings
@@ -586,7 +584,7 @@ TRIALS = [(*operation, GenerationMode.POSITIVE) for operation in OPERATIONS] + [
 
 @pytest.fixture(scope="module")
 def described(models):
-    service = create_app(Settings(models=models, page=False, timeout=10, patience=10))
+    service = create_app(Settings(models=models, page=False, timeout=120, patience=120))
     return schemathesis.openapi.from_asgi("/openapi.json", service)
 
 
