@@ -6,6 +6,8 @@
 #
 # The image holds its models. Newer ones go in without a new image, as docker-compose.yml does:
 #   docker run --rm -p 8000:8000 -v "$PWD/models:/srv/models:ro" boxoffice
+#
+# As a Hugging Face Space it needs a README that begins with `sdk: docker` and `app_port: 8000`.
 
 FROM python:3.11-slim AS builder
 WORKDIR /srv

@@ -34,8 +34,8 @@ repro: setup ## Rebuild every result that is out of date
 	python scripts/render_pages.py
 
 .PHONY: test
-test: setup ## Run the tests
-	$(BIN)/pytest
+test: setup ## Run the tests, a file at a time on each of up to four cores
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: setup ## Check style, and that notebooks, README and docs match their sources

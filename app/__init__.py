@@ -1,3 +1,3 @@
-"""The service: forecasts over HTTP and on a page. It reads the package `boxoffice`, never back."""
+"""The service: forecasts over HTTP and on a web page."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, of the service and of the server that runs it."""
+"""Logs of the service and of uvicorn: one JSON object per line."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ PROCESSORS = [
 
 
 def service_log() -> structlog.typing.FilteringBoundLogger:
-    """The service's log on standard output, set up as structlog's manual says for speed."""
+    """The service's log on standard output, configured for speed as structlog's manual advises."""
     return structlog.wrap_logger(
         structlog.BytesLogger(sys.stdout.buffer),
         processors=[*PROCESSORS, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
@@ -24,7 +24,7 @@ def service_log() -> structlog.typing.FilteringBoundLogger:
 
 
 def tidy_server_log() -> None:
-    """Uvicorn's own messages as JSON, too, and no second line for a request."""
+    """Write uvicorn's messages as JSON, too, and drop its line per request."""
     lines = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=PROCESSORS,
         processors=[

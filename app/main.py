@@ -112,9 +112,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_media(app)
     _add_tables(app)
     if settings.page:
-        from app.page.page import page
+        from app.page.page import mount
 
-        page.mount(app, app.state.forecasts, settings)
+        mount(app, app.state.forecasts, settings)
     return app
 
 

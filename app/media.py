@@ -9,7 +9,7 @@ from typing import Any
 
 from boxoffice import paths
 from boxoffice.media.files import MediaError
-from boxoffice.model_files import checked_bytes, load_card
+from boxoffice.model_files import ModelFileError, checked_bytes, load_card
 
 NAMES = ("poster", "multimodal")
 NO_TORCH = "the package torch is not installed: install the packages of the media models"
@@ -20,7 +20,7 @@ class MediaUnavailable(Exception):
 
 
 class MediaBusy(Exception):
-    """Another film is being looked at; later this one can be."""
+    """Another film is being answered; try again later."""
 
 
 class UploadFault(MediaError):
@@ -38,22 +38,21 @@ class UploadFault(MediaError):
 
 
 class Media:
-    """Posters and trailers looked at, one at a time.
+    """The media models, which answer one film at a time.
 
-    The files are checked against their cards at once, without torch. A model that is absent is
-    told of in `lacking`.
+    Their files are checked against their cards at once, without torch.
 
     Parameters
     ----------
     folder : Path
-        What `dvc repro` wrote to `models/`.
+        The `models/` that `dvc repro` writes.
     patience : float
         Seconds that a film waits for its turn.
 
     Attributes
     ----------
     cards : dict of name to card
-    lacking : dict of name to reason and remedy
+    lacking : dict of name to what is missing, and the remedy
 
     Raises
     ------
@@ -71,25 +70,22 @@ class Media:
             self._check(name)
 
     def poster(self, path: Path) -> dict[str, Any]:
-        """Revenue from a poster alone.
+        """Forecast revenue from a poster alone.
 
         Returns
         -------
         dict
-            `predicted_revenue` (nominal USD), `interval` (`nominal`, and the ends in USD), `model`
-            and `warnings`.
+            `predicted_revenue` (nominal USD), `interval` (`nominal` coverage, `lower` and `upper`
+            in nominal USD), `model` and `warnings`.
 
         Raises
         ------
         UploadFault
-            If the file is no image that can be used.
+            If the file isn't an image that can be used.
         MediaUnavailable, MediaBusy
         """
-        with self._asked("poster") as model:
-            try:
-                forecast = model.predict(path)
-            except MediaError as error:
-                raise UploadFault("file", str(error)) from error
+        with self._asked("poster") as model, _reading("file"):
+            forecast = model.predict(path)
         card = self.cards["poster"]
         return {
             "predicted_revenue": forecast["revenue"],
@@ -105,27 +101,28 @@ class Media:
     def multimodal(
         self, text: str, poster: Path | None = None, trailer: Path | None = None
     ) -> dict[str, Any]:
-        """Probabilities of the revenue classes.
+        """Forecast the revenue class from a plot and, if there is one, a trailer.
 
         Returns
         -------
         dict
             `predicted_class`, `probabilities` by class, lowest first, `edges_usd` between them,
-            `model` and `warnings`, among them what was given and is not read by the model.
+            `model` and `warnings`, which also name each upload that the model doesn't read.
 
         Raises
         ------
         UploadFault
-            If a file is no image or no video that can be used.
+            If a file isn't an image or a video that can be used.
         MediaUnavailable, MediaBusy
         """
         with self._asked("multimodal") as model:
             if poster is not None:
-                _require_image(poster)
-            try:
+                from boxoffice.media.posters import read_poster
+
+                with _reading("poster"):
+                    read_poster(poster)
+            with _reading("trailer"):
                 probabilities = model.predict(text, trailer)
-            except MediaError as error:
-                raise UploadFault("trailer", str(error)) from error
         card = self.cards["multimodal"]
         return {
             "predicted_class": max(probabilities, key=probabilities.get),
@@ -138,9 +135,8 @@ class Media:
     def _check(self, name: str) -> None:
         card, weights = (self.folder / f"{name}.{suffix}" for suffix in ("json", "safetensors"))
         if not card.exists() and not weights.exists():
-            self.lacking[name] = (
-                f"{card.parent.name}/{card.name} is missing: run `dvc repro {name}`"
-            )
+            missing = f"{card.parent.name}/{card.name} is missing"
+            self.lacking[name] = f"{missing}: run `dvc repro {name}`"
             return
         self.cards[name] = load_card(name, self.folder)
         checked_bytes(weights, self.cards[name]["sha256"])
@@ -149,7 +145,7 @@ class Media:
 
     @contextmanager
     def _asked(self, name: str) -> Iterator[Any]:
-        """The model, when it is this film's turn."""
+        """The model, for as long as it is this film's turn."""
         if name in self.lacking:
             raise MediaUnavailable(self.lacking[name])
         if not self._turn.acquire(timeout=self.patience):
@@ -163,35 +159,35 @@ class Media:
 
     def _load(self, name: str) -> Any:
         try:
+            from boxoffice.media.encoders import WeightsError
+
             if name == "poster":
                 from boxoffice.networks.poster_model import PosterModel as Model
             else:
                 from boxoffice.networks.multimodal_model import MultimodalModel as Model
         except ImportError as error:
             raise MediaUnavailable(f"the package {error.name} is not installed") from error
-        from boxoffice.media.encoders import WeightsError
-        from boxoffice.model_files import ModelFileError
-
         try:
             return Model(self.folder)
         except (ModelFileError, WeightsError) as error:
             raise MediaUnavailable(str(error)) from error
 
 
-def _require_image(poster: Path) -> None:
-    from boxoffice.media.posters import read_poster
-
+@contextmanager
+def _reading(field: str) -> Iterator[None]:
+    """Name the form's field whose file can't be read."""
     try:
-        read_poster(poster)
+        yield
     except MediaError as error:
-        raise UploadFault("poster", str(error)) from error
+        raise UploadFault(field, str(error)) from error
 
 
 def _unread(modalities: dict, poster: Path | None, trailer: Path | None) -> list[str]:
-    read = ", ".join(modalities)
-    warnings = []
+    """Warnings about uploads that the model doesn't read."""
+    given = []
     if poster is not None:
-        warnings.append(f"poster: not used, for the model reads {read} only")
+        given.append("poster")
     if trailer is not None and not {"video", "audio"} & set(modalities):
-        warnings.append(f"trailer: not used, for the model reads {read} only")
-    return warnings
+        given.append("trailer")
+    read = ", ".join(modalities)
+    return [f"{name}: not used, for the model reads {read} only" for name in given]

@@ -1,10 +1,11 @@
-"""What every request goes through: its id, its limits, its line in the log, and the metrics.
+"""The middleware of every request: its id, its limits, its log line and its metrics.
 
-One ASGI middleware does all of it, for each layer around a forecast costs a share of its time.
+All of it is one ASGI middleware, because every layer around a forecast costs time.
 """
 
 import asyncio
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from random import getrandbits
 from time import perf_counter
@@ -26,34 +27,36 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.problems import problem
 from app.settings import Settings
 
-SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-GONE = 499  # the client went away; a status for the log alone, as nginx has it
-MOST_PATH = 200  # characters of a path in the log
+CLIENT_GONE = 499  # nginx's status for a client that closed the connection; only in the log
+MAX_PATH = 200  # characters of a path in the log
 JSON, FORM = "application/json", "multipart/form-data"
+FILMS, MEDIA = ("revenue", "success", "hit", "segment"), ("poster", "multimodal")
+OTHERS = ("/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for requests to a path.
+    """Limits of the requests to a path.
 
     Attributes
     ----------
     label : str
-        Its name in the metrics.
-    most : int
-        Bytes of the body.
+        Name of the path in the metrics.
+    max_body : int
+        Largest body, in bytes.
     timeout : float or None
-        Seconds for the whole request; None for what streams, where `pause` counts.
+        Seconds for the whole request; None for a stream, which is limited by `pause`.
     pause : float or None
-        Seconds between two pieces of what streams.
+        Seconds between two pieces of a stream.
     body : str or None
-        The type of its body: JSON or FORM.
+        Content type of the body: JSON or FORM.
     """
 
     label: str
-    most: int
+    max_body: int
     timeout: float | None
     pause: float | None
     body: str | None = None
@@ -63,27 +66,22 @@ class Rules:
     """The rule of each path."""
 
     def __init__(self, settings: Settings):
-        time = settings.timeout
-        self._by_path = {
-            path: Rule(path, settings.max_body, time, time)
-            for path in ("/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
-        }
-        for name in ("revenue", "success", "hit", "segment"):
-            path = f"/predict/{name}"
-            self._by_path[path] = Rule(path, settings.max_body, time, time, JSON)
-        for name in ("poster", "multimodal"):
-            path = f"/predict/{name}"
-            self._by_path[path] = Rule(path, settings.max_upload, time, time, FORM)
-        path = "/predict/batch"
-        self._by_path[path] = Rule(path, settings.max_table, None, time, FORM)
-        self._page = Rule("/ui", settings.max_upload, None, None)
-        self._other = Rule("other", settings.max_body, time, time)
+        time, small, upload = settings.timeout, settings.max_body, settings.max_upload
+        rules = [
+            Rule("/predict/batch", settings.max_table, None, time, FORM),
+            *(Rule(f"/predict/{name}", upload, time, time, FORM) for name in MEDIA),
+            *(Rule(f"/predict/{name}", small, time, time, JSON) for name in FILMS),
+            *(Rule(path, small, time, time) for path in OTHERS),
+        ]
+        self._by_path = {rule.label: rule for rule in rules}
+        self._page = Rule("/ui", upload, None, None)
+        self._other = Rule("other", small, time, time)
 
     def of(self, path: str) -> Rule:
-        rule = self._by_path.get(path)
-        if rule is not None:
-            return rule
-        return self._page if path == "/ui" or path.startswith("/ui/") else self._other
+        """The rule of a path, without the prefix that the service is mounted at."""
+        if path == "/ui" or path.startswith("/ui/"):
+            return self._page
+        return self._by_path.get(path, self._other)
 
 
 class Metrics:
@@ -104,29 +102,25 @@ class Metrics:
             registry=self.registry,
         )
         self.open = Gauge(
-            "http_requests_in_progress",
-            "Requests that are not answered yet.",
-            registry=self.registry,
+            "http_requests_in_progress", "Requests not answered yet.", registry=self.registry
         )
         self._children: dict[tuple, tuple] = {}  # looking labels up takes longer than counting
 
     def count(self, method: str, label: str, status: int, seconds: float) -> None:
-        children = self._children.get((method, label, status))
-        if children is None:
-            named = method if method in METHODS else "other"
-            children = (
-                self._requests.labels(named, label, str(status)),
-                self._durations.labels(label),
-            )
-            if named == method:
-                self._children[method, label, status] = children
-        requests, durations = children
+        """Count a request that has ended."""
+        if method not in METHODS:  # clients may invent methods; they get no label of their own
+            method = "other"
+        key = method, label, status
+        if key not in self._children:
+            requests = self._requests.labels(method, label, str(status))
+            self._children[key] = requests, self._durations.labels(label)
+        requests, durations = self._children[key]
         requests.inc()
         durations.observe(seconds)
 
 
 class Traffic:
-    """The middleware; HTTP requests only, other traffic passes."""
+    """The middleware. Everything but HTTP requests passes through unchanged."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, log):
         self.app = app
@@ -149,12 +143,12 @@ class Traffic:
         scope, seconds = exchange.scope, perf_counter() - exchange.begin
         self.metrics.count(scope["method"], exchange.rule.label, exchange.status, seconds)
         client = scope.get("client")
-        say = self.log.error if exchange.error else self.log.info
-        say(
+        log = self.log.error if exchange.error else self.log.info
+        log(
             "request",
             request_id=exchange.id,
             method=scope["method"],
-            path=scope["path"][:MOST_PATH],
+            path=scope["path"][:MAX_PATH],
             status=exchange.status,
             seconds=round(seconds, 6),
             bytes_in=exchange.received,
@@ -166,32 +160,20 @@ class Traffic:
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = (
-        "_receive",
-        "_send",
-        "begin",
-        "complete",
-        "error",
-        "id",
-        "received",
-        "rule",
-        "scope",
-        "status",
-    )
-
     def __init__(self, scope: Scope, receive: Receive, send: Send, rule: Rule):
         self.begin = perf_counter()
         self.scope, self._receive, self._send, self.rule = scope, receive, send, rule
         self.status, self.received, self.error = 0, 0, None
-        self.complete = False  # whether all of the body has come
+        self.complete = False  # whether the whole body has been received
 
     async def run(self, app: ASGIApp) -> None:
+        """Let the app answer, within the limits."""
         headers = dict(self.scope["headers"])
-        given = headers.get(b"x-request-id")
-        sane = given is not None and SANE_ID.fullmatch(given)
-        self.id = self.scope["request_id"] = given.decode() if sane else f"{getrandbits(128):032x}"
+        given = headers.get(b"x-request-id", b"")
+        valid = VALID_ID.fullmatch(given)
+        self.id = self.scope["request_id"] = given.decode() if valid else f"{getrandbits(128):032x}"
         try:
-            self._require_fitting(headers)
+            self._check_head(headers)
             async with asyncio.timeout(self.rule.timeout) as limit:
                 await app(self.scope, self.receive, self.send)
         except HTTPException as refusal:
@@ -204,15 +186,44 @@ class Exchange:
             else:
                 await self._answer(408, f"the body took longer than {self.rule.timeout:g} seconds")
         except ClientDisconnect:
-            self.status = GONE
+            self.status = CLIENT_GONE
         except Exception as error:
             await self._fail(error)
-        if self.status == 0:
-            self.status = GONE
+        self.status = self.status or CLIENT_GONE
 
-    def _require_fitting(self, headers: dict[bytes, bytes]) -> None:
-        length = headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length) > self.rule.most:
+    async def receive(self) -> Message:
+        """Receive the next piece of the body, within the limits."""
+        if self.rule.timeout is None and not self.complete:
+            try:
+                message = await self._within_pause(self._receive())
+            except TimeoutError as error:
+                pause = f"{self.rule.pause:g} seconds"
+                raise HTTPException(408, f"nothing came of the body for {pause}") from error
+        else:
+            message = await self._receive()
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+            if self.received > self.rule.max_body:
+                raise self._too_large()
+            self.complete = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a piece of the answer, whose head gets the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
+        if self.rule.timeout is not None:
+            await self._send(message)
+            return
+        try:
+            await self._within_pause(self._send(message))
+        except TimeoutError as error:  # the client doesn't read
+            raise ClientDisconnect from error
+
+    def _check_head(self, headers: dict[bytes, bytes]) -> None:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.rule.max_body:
             raise self._too_large()
         kind = headers.get(b"content-type")
         if self.rule.body is None or kind is None or self.scope["method"] != "POST":
@@ -222,51 +233,19 @@ class Exchange:
             raise HTTPException(415, f"expected a body of the type {self.rule.body}")
 
     def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"the body is larger than {self.rule.most:,} bytes")
+        return HTTPException(413, f"the body is larger than {self.rule.max_body:,} bytes")
 
-    async def receive(self) -> Message:
-        """The next piece of the body, within the limits."""
-        if self.rule.timeout is None and not self.complete:
-            message = await self._within_pause(self._receive())
-        else:
-            message = await self._receive()
-        if message["type"] == "http.request":
-            self.received += len(message.get("body", b""))
-            if self.received > self.rule.most:
-                raise self._too_large()
-            self.complete = not message.get("more_body", False)
-        return message
-
-    async def _within_pause(self, receiving) -> Message:
-        try:
-            async with asyncio.timeout(self.rule.pause):
-                return await receiving
-        except TimeoutError as error:
-            raise HTTPException(
-                408, f"nothing came of the body for {self.rule.pause:g} seconds"
-            ) from error
-
-    async def send(self, message: Message) -> None:
-        """A piece of the answer; its head gets the request's id."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
-        if self.rule.timeout is not None:
-            await self._send(message)
-            return
-        try:
-            async with asyncio.timeout(self.rule.pause):
-                await self._send(message)
-        except TimeoutError as error:  # a client that doesn't read
-            raise ClientDisconnect from error
+    async def _within_pause(self, moving: Awaitable[Any]) -> Any:
+        async with asyncio.timeout(self.rule.pause):
+            return await moving
 
     async def _fail(self, error: Exception) -> None:
-        """An error of our own: the log has all of it, the client only the request's id."""
+        """Answer 500: the log gets the whole error, the client only the request's id."""
         self.error = error
         await self._answer(500, "the service failed; its log says how, under this request's id")
 
     async def _answer(self, status: int, detail: Any) -> None:
-        if self.status:  # too late: the server closes the connection, for the answer isn't whole
+        if self.status:  # an answer has begun; the server closes the connection to cut it short
             self.status = status
             return
         await problem(status, detail, self.id)(self.scope, self.receive, self.send)

@@ -1,76 +1,56 @@
-"""What can be set about the service, by environment variables named BOXOFFICE_..."""
+"""The service's settings, read from environment variables named BOXOFFICE_..."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from boxoffice import paths
 
 PREFIX = "BOXOFFICE_"
-NO = ("0", "false", "no", "off")
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+Bytes = Annotated[int, Field(gt=0, le=1024 * GIB)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class SettingsError(Exception):
-    """A setting can't be read; the message names the variable and what it takes."""
+    """A setting can't be read; the message names the variable, its value and what was expected."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Settings of one service.
+class Settings(BaseSettings):
+    """Settings of one service: arguments first, then the environment, then the defaults."""
 
-    Attributes
-    ----------
-    models : Path
-        Folder of the exported models and their cards.
-    page : bool
-        Whether the web page is served, at /ui.
-    max_body, max_upload, max_table : int
-        Bytes of a JSON body, of an upload of posters and trailers, and of a table of films.
-    timeout : float
-        Seconds for a request; of a table, and of whatever streams, between two pieces of it.
-    patience : float
-        Seconds that a request waits for its turn where one is served at a time.
-    tables : int
-        Tables that are scored at once.
-    """
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    models: Path = paths.MODELS
-    page: bool = True
-    max_body: int = 64 * KIB
-    max_upload: int = 50 * MIB
-    max_table: int = 2 * GIB
-    timeout: float = 30.0
-    patience: float = 5.0
-    tables: int = 4
+    models: Path = Field(paths.MODELS, description="folder of the exported models")
+    page: bool = Field(True, description="whether the web page is served, at /ui")
+    max_body: Bytes = Field(64 * KIB, description="largest JSON body, in bytes")
+    max_upload: Bytes = Field(50 * MIB, description="largest poster or trailer, in bytes")
+    max_table: Bytes = Field(2 * GIB, description="largest table of films, in bytes")
+    timeout: Seconds = Field(
+        30.0, description="seconds for an answer; for a table, between two pieces of it"
+    )
+    patience: Seconds = Field(
+        5.0, description="seconds to wait for a turn where requests are served one at a time"
+    )
+    tables: int = Field(4, gt=0, le=1000, description="tables that are scored at once")
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Settings from variables such as BOXOFFICE_MAX_BODY; what isn't set keeps its default.
+    def from_env(cls) -> "Settings":
+        """Read the settings from the environment.
 
         Raises
         ------
         SettingsError
-            If a number can't be read or isn't above 0.
+            If a value isn't of its setting's type, or is out of bounds.
         """
-        stated = {
-            field.name: _value(PREFIX + field.name.upper(), field.type, text)
-            for field in fields(cls)
-            if (text := environment.get(PREFIX + field.name.upper(), "").strip())
-        }
-        return cls(**stated)
-
-
-def _value(variable: str, kind: type, text: str):
-    if kind is bool:
-        return text.lower() not in NO
-    if kind is Path:
-        return Path(text)
-    try:
-        number = kind(text)
-    except ValueError as error:
-        raise SettingsError(f"{variable} is {text!r}, expected a number") from error
-    if not 0 < number < float("inf"):
-        raise SettingsError(f"{variable} is {text!r}, expected a number above 0")
-    return number
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = [
+                f"{PREFIX}{each['loc'][0].upper()} is {each['input']!r}: {each['msg']}"
+                for each in error.errors()
+            ]
+            raise SettingsError("; ".join(faults)) from error

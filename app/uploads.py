@@ -1,11 +1,10 @@
-"""Uploads: kept in a file of our own for as long as they are needed, and no longer."""
+"""Uploads, stored in temporary files for as long as they are needed."""
 
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
 
@@ -26,8 +25,8 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class UploadRoute(APIRoute):
     """A route for forms with files.
 
-    Whatever goes wrong while a form is read FastAPI takes for a broken form. That the client has
-    gone, or that the disk is full, is none.
+    FastAPI takes every error while a form is read for a malformed form; this route tells a client
+    that has gone and a full disk apart from it.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[None, None, Response]]:
@@ -49,18 +48,18 @@ class UploadRoute(APIRoute):
 
 
 def shown_name(upload: UploadFile) -> str:
-    """The client's name for a file, without its folders and shortened; it is never opened."""
+    """The client's name for a file, without folders and shortened, for messages only."""
     return PurePath((upload.filename or "").replace("\\", "/")).name[:SHOWN]
 
 
 @asynccontextmanager
 async def stored(upload: UploadFile) -> AsyncIterator[Path]:
-    """The upload as a file, whose name is ours; it is removed when the block ends."""
+    """Store the upload in a temporary file, which is removed when the block ends."""
     file = tempfile.NamedTemporaryFile(prefix="boxoffice-", delete=False)  # noqa: SIM115
     path = Path(file.name)
     try:
         await to_thread.run_sync(_copy, upload, file)
-        await upload.close()  # it may lie on the disk, too
+        await upload.close()  # Starlette's own copy may be a file, too
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -72,13 +71,14 @@ def _copy(upload: UploadFile, file) -> None:
 
 
 class Streamed(StreamingResponse):
-    """Pieces as they are made; then, or when the client has gone, what they needed is closed.
+    """A streamed answer that releases its resources at its end or when the client has gone.
 
     Parameters
     ----------
     pieces : iterator of bytes
         Advanced in a thread.
     needed : AsyncExitStack
+        The resources, closed after the last piece.
     """
 
     def __init__(self, pieces: Iterator[bytes], needed: AsyncExitStack, **settings):
@@ -93,14 +93,15 @@ class Streamed(StreamingResponse):
                 await self._needed.aclose()
 
 
-async def begun(pieces: Iterator[bytes], needed: AsyncExitStack) -> Iterator[bytes]:
-    """The same pieces, the first of which is made already: faults of the whole show up here."""
-    needed.push_async_callback(to_thread.run_sync, partial(_close, pieces))
+async def begun(pieces: Generator[bytes], needed: AsyncExitStack) -> Iterator[bytes]:
+    """Make the first piece, so that faults of the whole table are raised before the answer starts.
+
+    Parameters
+    ----------
+    pieces : generator of bytes
+    needed : AsyncExitStack
+        Closes the generator in the end.
+    """
+    needed.push_async_callback(to_thread.run_sync, pieces.close)
     first = await to_thread.run_sync(next, pieces, b"")
     return chain([first], pieces)
-
-
-def _close(pieces: Iterator[bytes]) -> None:
-    close = getattr(pieces, "close", None)
-    if close:
-        close()

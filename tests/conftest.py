@@ -1,7 +1,8 @@
-"""What several tests need: real data, and a checkout in which the pipeline has run."""
+"""Fixtures of several test files: real data, and a checkout in which the pipeline has run."""
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from boxoffice import paths
@@ -42,7 +44,7 @@ class Clone:
             env=self.environment | settings,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,  # far more than a loaded machine needs
         )
 
     def said(self, *command):
@@ -78,9 +80,8 @@ def sample(folder):
     return len(movies)
 
 
-@pytest.fixture(scope="session")
-def clone(tmp_path_factory):
-    """What git holds or would hold, with fewer films and small params; nothing is built."""
+def checkout(root):
+    """Copy what git holds or would hold, with fewer films and small params; build nothing."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=paths.ROOT,
@@ -89,7 +90,6 @@ def clone(tmp_path_factory):
     )
     if listed.returncode:
         pytest.skip("not a git checkout")
-    root = tmp_path_factory.mktemp("clone").resolve()
     for name in filter(None, listed.stdout.split("\0")):
         if (paths.ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,9 +115,8 @@ def wait_until(condition, seconds):
     return False
 
 
-@pytest.fixture(scope="session")
-def interrupted(clone):
-    """`dvc repro`, killed in the middle of a stage, with a part of its outputs written."""
+def interrupt(clone):
+    """Kill `dvc repro` in the middle of a stage, when a part of its outputs is written."""
     half = clone.root / "reports" / "tables" / "segment" / "original.csv"
     process = subprocess.Popen(
         ["dvc", "repro", "segment"],
@@ -128,24 +127,47 @@ def interrupted(clone):
         start_new_session=True,
     )
     try:
-        assert wait_until(half.exists, seconds=120), "the stage did not come that far"
+        assert wait_until(half.exists, seconds=1200), "the stage did not come that far"
         children = psutil.Process(process.pid).children(recursive=True)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert any("ipykernel" in " ".join(child.cmdline()) for child in running(children))
-    clone.kernel_ended = wait_until(lambda: not running(children), seconds=30)
+    clone.kernel_ended = wait_until(lambda: not running(children), seconds=60)
     clone.left_half_done = half.exists() and not (clone.root / "models" / "segments.json").exists()
+
+
+def build(folder):
+    """Run the pipeline in a small clone: interrupted, finished by the next run, and committed."""
+    clone = checkout(folder / "clone")
+    interrupt(clone)
+    clone.printed = clone.said("dvc", "repro")
+    clone.changed = clone.said("git", "status", "--porcelain", "-uall").splitlines()
+    clone.commit()
+    # Tests change the clone; its results are for all others, and stay as they are.
+    clone.results = folder / "results"
+    shutil.copytree(clone.root, clone.results, ignore=shutil.ignore_patterns(".git", ".dvc"))
     return clone
 
 
 @pytest.fixture(scope="session")
-def built(interrupted):
-    """The same, finished by the next `dvc repro`, and committed."""
-    interrupted.printed = interrupted.said("dvc", "repro")
-    interrupted.changed = interrupted.said("git", "status", "--porcelain", "-uall").splitlines()
-    interrupted.commit()
-    return interrupted
+def built(tmp_path_factory):
+    """A clone in which the pipeline has run once, whichever of xdist's workers asked first."""
+    folder = tmp_path_factory.getbasetemp().resolve()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    record = folder / "clone.pickle"
+    with FileLock(folder / "clone.lock"):
+        if not record.exists():
+            try:
+                outcome = build(folder)
+            except Exception as error:  # for all who ask, without another run
+                outcome = f"the small run of the pipeline failed: {error}"
+            record.write_bytes(pickle.dumps(outcome))
+    outcome = pickle.loads(record.read_bytes())
+    if isinstance(outcome, str):
+        pytest.fail(outcome)
+    return outcome
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +177,14 @@ def workspace(request) -> Path:
     outs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
     if all((paths.ROOT / name).exists() for name in outs):
         return paths.ROOT
-    return request.getfixturevalue("built").root
+    return request.getfixturevalue("built").results
+
+
+def pytest_collection_modifyitems(items):
+    """Run the pipeline first, and meanwhile, on the other cores, what needs none of its models."""
+    waiting = {item.path for item in items if "workspace" in item.fixturenames}
+    pipeline = Path(__file__).parent / "project" / "test_end_to_end.py"
+    items.sort(key=lambda item: (item.path != pipeline, item.path in waiting))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,10 @@ CLASSIC = {
     "comedy": 0,
 }
 WATCHED = {"avg_watch_time": 112, "completion_rate": 0.85, "ratings_count": 9500, "avg_rating": 4.4}
-STARTED_WITHIN = 60  # seconds
+PATIENCE = 120  # seconds, far more than a loaded machine needs
+
+
+get, post = (partial(ask, timeout=PATIENCE) for ask in (httpx.get, httpx.post))
 
 
 class Server:
@@ -45,9 +49,7 @@ class Server:
         self.models, self.folder, self.settings = models, folder, settings
         self.temporary = folder / "temporary"
         self.temporary.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.process = None
 
@@ -74,7 +76,7 @@ class Server:
 
     def wait(self) -> "Server":
         """Until it answers."""
-        until = time.monotonic() + STARTED_WITHIN
+        until = time.monotonic() + PATIENCE
         with httpx.Client(base_url=self.address) as client:
             while time.monotonic() < until and self.process.poll() is None:
                 try:
@@ -88,7 +90,7 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -101,6 +103,13 @@ class Server:
         return [json.loads(line) for line in (self.folder / "out.log").read_text().splitlines()]
 
 
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextmanager
 def serving(models: Path, folder: Path, **settings: object):
     """A service that answers, stopped when the block ends."""
@@ -111,7 +120,7 @@ def serving(models: Path, folder: Path, **settings: object):
         server.stop()
 
 
-def eventually(condition, seconds: float = 10) -> bool:
+def eventually(condition, seconds: float = PATIENCE) -> bool:
     """Whether it comes true before long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -1,8 +1,7 @@
-"""What the page's clients may reach of Gradio: its pages, its queue and its uploads.
+"""A filter in front of Gradio, which lets through its pages, its queue and its uploads.
 
-Gradio has more routes than this page needs, some of which fetch a URL for the client. And mounted
-on another app it reads whatever file of this machine a client names as its upload. Neither gets
-past this gate.
+Gradio has more routes than this page needs, some of which fetch a URL for the client. Mounted on
+another app, it also reads any file of this machine that a client names as its upload.
 """
 
 import json
@@ -13,11 +12,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGES = ("", "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
-ROOMS = (
+PREFIXES = (
     "/assets/",
     "/static/",
     "/gradio_api/cancel",
-    "/gradio_api/file=/",  # a file that Gradio has made or taken; Gradio checks which
+    "/gradio_api/file=/",  # Gradio checks that it made or received the file
     "/gradio_api/heartbeat/",
     "/gradio_api/queue/data",
     "/gradio_api/reset",
@@ -26,7 +25,7 @@ ROOMS = (
     "/gradio_api/upload_progress",
 )
 QUEUE = "/gradio_api/queue/join"
-MOST_FORM = 64 * 1024  # bytes of a form's values
+MAX_FORM = 64 * 1024  # bytes
 
 
 class PageGate:
@@ -42,7 +41,7 @@ class PageGate:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path.rstrip("/") == QUEUE:
             await self._form(scope, receive, send)
-        elif path in PAGES or path.startswith(ROOMS):
+        elif path in PAGES or path.startswith(PREFIXES):
             await self.app(scope, receive, send)
         else:
             await _refusal(404, "not found")(scope, receive, send)
@@ -50,7 +49,7 @@ class PageGate:
     async def _form(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is None:
-            await _refusal(413, f"a form has at most {MOST_FORM:,} bytes")(scope, receive, send)
+            await _refusal(413, f"a form has at most {MAX_FORM:,} bytes")(scope, receive, send)
             return
         try:
             uploaded = _only_uploads(json.loads(body))
@@ -64,12 +63,12 @@ class PageGate:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The body; None if it is too long."""
+    """Read the body; None if it is too large."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MOST_FORM:
+        if len(body) > MAX_FORM:
             return None
         if not message.get("more_body"):
             return bytes(body)
@@ -85,7 +84,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _only_uploads(value: Any) -> bool:
-    """Whether every file that a form names lies where Gradio puts uploads."""
+    """Whether every file named in a form lies in Gradio's folder of uploads."""
     if isinstance(value, list):
         return all(map(_only_uploads, value))
     if not isinstance(value, dict):

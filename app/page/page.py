@@ -41,7 +41,7 @@ SHOWN = {"fn": None, "js": BROUGHT_UP}
 
 
 def look() -> dict[str, Any]:
-    """How Gradio serves the page: for `mount_gradio_app` and `launch` alike."""
+    """How Gradio serves the page."""
     return {
         "theme": theme(),
         "css_paths": [Path(__file__).with_name("page.css")],

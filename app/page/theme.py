@@ -1,7 +1,4 @@
-"""What the page looks like: fonts of the system, and colours that reach WCAG AA, light and dark.
-
-The page's own pieces are in `page.css`; here are those that Gradio draws.
-"""
+"""Gradio's fonts and colours, which reach WCAG AA in light and dark; ours are in `page.css`."""
 
 import gradio as gr
 

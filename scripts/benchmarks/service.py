@@ -26,7 +26,7 @@ from benchmarks import rivals as bench_rivals
 from benchmarks import tables as bench_tables
 from boxoffice import paths
 
-SCRIPTS = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
 MIB = 2**20
 HOST = "127.0.0.1"
 BODIES = 1000  # different films that are asked about in turn
@@ -66,12 +66,12 @@ class Line:
 
 def services(models: Path, forest: Path) -> dict[str, Service]:
     """Ours without its page, the constant one and the classic one."""
-    rival = ("--app-dir", str(SCRIPTS), "--factory")
+    rival = ("--app-dir", str(FOLDER.parent), "--factory")
     return {
         "ours": ours(models, page=False),
-        "constant": Service("constant", (*rival, "bench_rivals:constant")),
+        "constant": Service("constant", (*rival, "benchmarks.rivals:constant")),
         "classic": Service(
-            "classic", (*rival, "bench_rivals:classic"), {bench_rivals.MODEL: str(forest)}
+            "classic", (*rival, "benchmarks.rivals:classic"), {bench_rivals.MODEL: str(forest)}
         ),
     }
 
@@ -156,7 +156,7 @@ def wrk(url: str, bodies: Path, seconds: int, connections: int, threads: int) ->
         [
             *("wrk", "--connections", str(connections), "--threads", str(threads)),
             *("--duration", f"{seconds}s", "--timeout", "30s"),
-            *("--script", str(SCRIPTS / "bench_films.lua"), url, "--", str(bodies)),
+            *("--script", str(FOLDER / "films.lua"), url, "--", str(bodies)),
         ],
         capture_output=True,
         text=True,
@@ -301,12 +301,12 @@ def start_lines(table: pd.DataFrame) -> list[Line]:
 
 
 def in_process(*words: str | Path) -> dict:
-    """A measurement of `bench_tables.py` in a process of its own."""
+    """A measurement of `tables.py` in a process of its own."""
     done = subprocess.run(
-        [sys.executable, SCRIPTS / "bench_tables.py", *words], capture_output=True, text=True
+        [sys.executable, FOLDER / "tables.py", *words], capture_output=True, text=True
     )
     if done.returncode:
-        raise BenchError(f"bench_tables.py failed: {done.stderr[-2000:]}")
+        raise BenchError(f"tables.py failed: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

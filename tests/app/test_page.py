@@ -2,11 +2,8 @@
 
 import io
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,8 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
+from serving import get, post
 
 from app.main import create_app
 from app.page.film import EXAMPLES, example, next_summer, stated_film
@@ -35,7 +34,8 @@ from boxoffice.forecasts.film_tables import score_file
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = 20_000  # ms
+PATIENCE = 120_000  # ms, far more than a loaded machine needs
+expect.set_options(timeout=PATIENCE)
 
 
 # A real server, a real browser
@@ -58,12 +58,7 @@ def serving(app):
         thread.join()
 
 
-def names_looked_up(start):
-    """Hosts that this process has asked for since `start`, other than itself."""
-    return [host for host in LOOKED_UP[start:] if host not in ("127.0.0.1", "localhost", None)]
-
-
-LOOKED_UP = []
+LOOKED_UP = []  # hosts that this process has asked for
 
 
 def _note(event, arguments):
@@ -214,7 +209,7 @@ def test_a_film_of_ones_own_is_answered_before_and_after_release(page, address):
         "vote_avg": 7.5,
         "vote_count": 20_000,
     }
-    answered = httpx.post(f"{address}/predict/revenue", json=classic).json()
+    answered = post(f"{address}/predict/revenue", json=classic).json()
     expect(shown.locator(".figure")).to_have_text(money(answered["predicted_revenue"]))
 
 
@@ -418,17 +413,9 @@ def test_space_marks_a_genre(page):
 
 
 @needs_browser
-def test_the_page_is_named_in_a_language_and_every_input_has_a_label(page):
+def test_the_page_is_named_and_its_answers_are_announced(page):
     expect(page).to_have_title("What will a film earn?")
-    expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.get_by_role("heading", level=1)).to_have_text("What will a film earn?")
-    page.get_by_role("button", name="After release").click()
-    page.get_by_label("Number of votes").wait_for()
-    unlabelled = """() => [...document.querySelectorAll('input, textarea, select')]
-      .filter(e => e.offsetParent && e.type !== 'file')
-      .filter(e => !(e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby')))
-      .map(e => e.outerHTML)"""
-    assert page.evaluate(unlabelled) == []
     expect(page.locator("#film-answer [aria-live=polite] article")).to_be_visible()
 
 
@@ -452,72 +439,48 @@ def test_nothing_is_wider_than_a_phone(phone, tmp_path):
 def test_letters_are_large_enough_on_a_phone(phone):
     phone.get_by_role("button", name=EXAMPLES[0]["title"]).tap()
     answer(phone)
-    assert [text for text in phone.evaluate(TEXTS) if text["size"] < 11.5] == []
+    assert phone.evaluate(SMALL_LETTERS) == []
+
+
+SMALL_LETTERS = """() => [...document.querySelectorAll('body *')]
+  .filter(e => e.offsetWidth && e.checkVisibility({opacityProperty: true}))
+  .filter(e => [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()))
+  .filter(e => parseFloat(getComputedStyle(e).fontSize) < 11.5)
+  .map(e => e.outerHTML)"""
 
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_stands_out_from_its_background(browser, address, scheme):
-    """WCAG 2.2 AA: 4.5 to 1, and 3 to 1 for large letters."""
-    with opened(browser, address, color_scheme=scheme) as page:
+def test_axe_finds_no_barrier(browser, address, scheme):
+    """WCAG 2.2 AA as far as a program can check it: labels, roles, contrast and more."""
+    with opened(browser, address, color_scheme=scheme, reduced_motion="reduce") as page:
         page.get_by_role("button", name=EXAMPLES[0]["title"]).click()
         answer(page)
-        page.locator("body").click(position={"x": 2, "y": 2})
-        page.mouse.move(0, 0)
-        page.wait_for_timeout(500)  # colours fade
-        check_contrast(page)
+        page.get_by_role("button", name="After release").click()
+        page.get_by_label("Number of votes").wait_for()
+        assert barriers(page) == []
         open_tab(page, "Many films")
-        page.mouse.move(0, 0)
-        page.wait_for_timeout(500)
-        check_contrast(page)
         page.get_by_role("button", name="Forecast all films").click()
         page.get_by_role("alert").wait_for()
-        page.mouse.move(0, 0)
-        page.wait_for_timeout(500)
-        check_contrast(page)
+        assert barriers(page) == []
+        open_tab(page, "A poster")
+        assert barriers(page) == []
 
 
-def check_contrast(page):
-    faint = [
-        (text["text"], round(ratio, 2))
-        for text in page.evaluate(TEXTS)
-        if (ratio := contrast(text["color"], text["behind"])) < (3 if is_large(text) else 4.5)
+def barriers(page):
+    """What axe-core finds, once the pointer is away and colours have faded."""
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)
+    found = Axe().run(page, options={"runOnly": WCAG}).response
+    assert {"color-contrast", "button-name"} <= {each["id"] for each in found["passes"]}
+    return [
+        (each["id"], node["html"], node["failureSummary"])
+        for each in found["violations"]
+        for node in each["nodes"]
     ]
-    assert faint == []
 
 
-def is_large(text):
-    return text["size"] >= 24 or (text["size"] >= 18.66 and text["weight"] >= 700)
-
-
-def contrast(one, other):
-    """Of two colours as CSS says them, see WCAG 2.2."""
-    light, dark = sorted(map(luminance, (one, other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour):
-    channels = np.array([float(part) for part in re.findall(r"[\d.]+", colour)[:3]]) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-TEXTS = """() => {
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
-  for (let node; (node = walk.nextNode());) {
-    const e = node.parentElement, text = node.textContent.trim();
-    if (!text || !e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
-    if (!e.offsetWidth || ['STYLE', 'SCRIPT'].includes(e.tagName)) continue;
-    let behind = e;
-    while (behind && /rgba.*, 0\\)|transparent/.test(getComputedStyle(behind).backgroundColor))
-      behind = behind.parentElement;
-    const style = getComputedStyle(e);
-    found.push({text, color: style.color, size: parseFloat(style.fontSize),
-      weight: Number(style.fontWeight),
-      behind: behind ? getComputedStyle(behind).backgroundColor : 'rgb(255, 255, 255)'});
-  }
-  return found;
-}"""
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 # What a client may not do
@@ -526,7 +489,7 @@ TEXTS = """() => {
 def join(address, value, number):
     """Send a value to an event of the page as a client of one's own would."""
     body = {"data": [value], "fn_index": number, "session_hash": "a-client", "trigger_id": None}
-    return httpx.post(f"{address}/ui/gradio_api/queue/join", json=body)
+    return post(f"{address}/ui/gradio_api/queue/join", json=body)
 
 
 @pytest.mark.parametrize(
@@ -553,7 +516,7 @@ def test_a_file_is_one_that_was_uploaded(address, path):
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 30_000, b"\xff"])
 def test_a_form_is_json(address, body):
     headers = {"content-type": "application/json"}
-    answered = httpx.post(f"{address}/ui/gradio_api/queue/join", content=body, headers=headers)
+    answered = post(f"{address}/ui/gradio_api/queue/join", content=body, headers=headers)
     assert answered.status_code == 422
 
 
@@ -590,73 +553,24 @@ def test_nothing_else_of_gradio_is_reached(address, path):
 def test_an_upload_has_its_limit(models):
     with serving(create_app(Settings(models=models, max_upload=10_000))) as address:
         url = f"{address}/ui/gradio_api/upload"
-        assert httpx.post(url, files={"files": ("a.csv", b"x" * 9_000)}).status_code == 200
-        assert httpx.post(url, files={"files": ("a.csv", b"x" * 11_000)}).status_code == 413
+        assert post(url, files={"files": ("a.csv", b"x" * 9_000)}).status_code == 200
+        assert post(url, files={"files": ("a.csv", b"x" * 11_000)}).status_code == 413
 
 
 def test_nobody_else_is_asked_for_anything(app, address):
     """Neither telemetry, nor a newer version, nor fonts."""
-    start = len(LOOKED_UP)
-    served = httpx.get(f"{address}/ui/").text
-    theme = httpx.get(f"{address}/ui/theme.css").text
+    served = get(f"{address}/ui/").text
+    theme = get(f"{address}/ui/theme.css").text
     assert "http" not in re.sub(r"http://(www\.w3\.org|127\.0\.0\.1)\S*", "", theme)
     assert json.loads(re.search(r"gradio_config = (.*?);</script>", served)[1])["theme"]
-    assert LOOKED_UP[start:], "the hook notes this test's own requests"
-    assert names_looked_up(0) == []
+    assert "127.0.0.1" in LOOKED_UP, "the hook notes this test's own requests"
+    assert set(LOOKED_UP) <= {"127.0.0.1", "localhost", None}
 
 
 def test_the_page_is_not_in_the_way_of_the_api(address):
-    assert httpx.get(f"{address}/").json()["page"] == "/ui"
-    assert not [
-        path for path in httpx.get(f"{address}/openapi.json").json()["paths"] if "ui" in path
-    ]
-    assert httpx.get(f"{address}/favicon.ico").headers["content-type"] == "image/svg+xml"
-
-
-# As a Space
-
-
-@needs_browser
-def test_a_space_serves_the_same_page(browser, models, tmp_path):
-    """Started as Hugging Face does it: no project installed, from a folder of its own."""
-    for name in ("app", "scripts"):
-        shutil.copytree(paths.ROOT / name, tmp_path / name)
-    shutil.copytree(models, tmp_path / "models")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path / "uploads")}
-    process = subprocess.Popen(
-        [sys.executable, "app/space.py"],
-        cwd=tmp_path,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert wait_for(f"http://127.0.0.1:{port}/", process)
-        with browser.new_context(viewport=DESK) as visit:
-            page = visit.new_page()
-            page.goto(f"http://127.0.0.1:{port}/")
-            page.get_by_role("button", name=EXAMPLES[0]["title"]).click()
-            answer(page)
-        outside = httpx.get(f"http://127.0.0.1:{port}/gradio_api/proxy=http://example.org/")
-        assert outside.status_code == 404
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def wait_for(url, process):
-    for _ in range(300):
-        if process.poll() is not None:
-            raise AssertionError(process.stdout.read())
-        try:
-            return httpx.get(url).status_code == 200
-        except httpx.TransportError:
-            time.sleep(0.1)
-    return False
+    assert get(f"{address}/").json()["page"] == "/ui"
+    assert not [path for path in get(f"{address}/openapi.json").json()["paths"] if "ui" in path]
+    assert get(f"{address}/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
 # Words and pictures

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import tomllib
 
@@ -463,7 +464,7 @@ def test_a_stopped_service_finishes_what_it_has_begun(models, tmp_path):
 
 def test_the_module_is_read_without_models():
     done = subprocess.run(
-        ["python", "-c", "import app.main, sys; print('torch' in sys.modules)"],
+        [sys.executable, "-c", "import app.main, sys; print('torch' in sys.modules)"],
         cwd=paths.ROOT,
         capture_output=True,
         text=True,

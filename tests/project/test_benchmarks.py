@@ -1,6 +1,7 @@
 """`make bench` measures what it says: different films, right rows, services that answer."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from benchmarks.service import BenchError, Line, Part
 from boxoffice import paths
 from boxoffice.forecasts.film_fields import CLASSIC, faults
 
-COMMAND = [sys.executable, paths.ROOT / "scripts" / "bench_service.py"]
+COMMAND = [sys.executable, paths.ROOT / "scripts" / "benchmarks" / "service.py"]
 needs_wrk = pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
 
 
@@ -126,9 +127,10 @@ def test_a_table_is_different_films_that_can_all_be_scored(
 def test_peak_memory_is_of_this_process_alone():
     """A child's `ru_maxrss` would count what its parent held when it was started."""
     ballast = bytearray(psutil.Process().memory_info().rss // 2 + 2**28)
-    words = "import sys; sys.path.insert(0, sys.argv[1]); import bench_tables as b"
+    words = "from benchmarks.tables import peak_memory; print(peak_memory())"
     done = subprocess.run(
-        [sys.executable, "-c", f"{words}; print(b.peak_memory())", paths.ROOT / "scripts"],
+        [sys.executable, "-c", words],
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT / "scripts")},
         capture_output=True,
         text=True,
         check=True,
