@@ -30,7 +30,7 @@ def open_films(
     movies_db: Annotated[
         Path | None, typer.Option(help=f"movies.db of {films.WIKIDATA} (PyPI), to fetch nothing.")
     ] = None,
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = films.FOLDER,
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = films.OPEN_FILMS,
 ) -> None:
     """Rebuild the open films (committed; only needed to check or change them).
 
@@ -57,7 +57,7 @@ def tmdb5000(
             help="Folder, or URL of a folder, with tmdb_5000_movies.csv and tmdb_5000_credits.csv.",
         ),
     ] = None,
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = tmdb.FOLDER,
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = tmdb.TMDB5000,
 ) -> None:
     """Bring the TMDB 5000 pair, checked against its known SHA-256 sums.
 
@@ -109,7 +109,7 @@ def posters(
     ids: IdsOption = None,
     size: Annotated[
         str, typer.Option(help="TMDB's name of a size; the encoders look at 224 pixels.")
-    ] = tmdb_media.SIZE,
+    ] = tmdb_media.TMDB_SIZE,
     limit: LimitOption = None,
     rate: RateOption = tmdb_api.RATE,
     api: ApiOption = tmdb_api.ADDRESS,
@@ -177,7 +177,7 @@ def trailers(
     report(summary, "trailers", "multimodal.trailer_dir", to)
 
 
-def report(summary: tmdb_media.Summary, what: str, param: str, folder: Path) -> None:
+def report(summary: tmdb_media.FetchSummary, what: str, param: str, folder: Path) -> None:
     """Say what a run did and what to do with it."""
     typer.echo(
         f"{what}: {summary.fetched} fetched, {summary.there} there before, "

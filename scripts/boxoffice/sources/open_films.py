@@ -14,10 +14,12 @@ import tarfile
 import tempfile
 import zipfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pycountry
 
 from boxoffice import paths
 from boxoffice.files import SourceError, replacing
@@ -25,7 +27,7 @@ from boxoffice.films.credits import title_key
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.sources import checksums
 
-FOLDER = paths.RAW / "open_films"
+OPEN_FILMS = paths.RAW / "open_films"
 VEGA = "vega-datasets@3.2.1"  # npm
 WIKIDATA = "bokeh_sampledata==2026.1"  # PyPI
 VEGA_SHA256 = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3"
@@ -52,7 +54,7 @@ TMDB_GENRES = {
     "Western": 37,
 }
 # Both sources' spellings in TMDB's; Biography and Sport, which TMDB lacks, stay as they are.
-GENRES = {
+_GENRES = {
     "Sci-Fi": ["Science Fiction"],
     "Musical": ["Music"],
     "Concert/Performance": ["Music"],
@@ -61,10 +63,10 @@ GENRES = {
     "Black Comedy": ["Comedy"],
     "Kids Fiction": ["Family"],
 }
-GENRE_LIKE_TYPES = ["Science Fiction", "Kids Fiction"]  # of Vega's creative types
+_GENRE_LIKE_TYPES = ["Science Fiction", "Kids Fiction"]  # of Vega's creative types
 
 # Spellings of one company in the two sources: Vega shortens, Wikidata has today's names.
-COMPANIES = {
+_COMPANIES = {
     "20th Century Studios": "20th Century Fox",
     "Artisan": "Artisan Entertainment",
     "Cannon": "The Cannon Group",
@@ -94,40 +96,26 @@ COMPANIES = {
     "Weinstein Co.": "The Weinstein Company",
     "Weinstein/Dimension": "Dimension Films",
 }
-EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
-NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
+_EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
+_NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
 
-COUNTRIES = {
+_COUNTRIES = {
     "British Hong Kong": "Hong Kong",
     "Kingdom of Great Britain": "United Kingdom",
     "People's Republic of China": "China",
     "United States": "United States of America",
 }
-COUNTRY_CODES = {
-    "Argentina": "AR", "Australia": "AU", "Austria": "AT", "Belgium": "BE", "Brazil": "BR",
-    "Canada": "CA", "China": "CN", "Czech Republic": "CZ", "Denmark": "DK", "Finland": "FI",
-    "France": "FR", "Germany": "DE", "Hong Kong": "HK", "Hungary": "HU", "Iceland": "IS",
-    "India": "IN", "Ireland": "IE", "Israel": "IL", "Italy": "IT", "Japan": "JP",
-    "Luxembourg": "LU", "Mexico": "MX", "Netherlands": "NL", "New Zealand": "NZ", "Norway": "NO",
-    "Poland": "PL", "Romania": "RO", "Russia": "RU", "Slovakia": "SK", "Slovenia": "SI",
-    "South Africa": "ZA", "South Korea": "KR", "Spain": "ES", "Sweden": "SE", "Switzerland": "CH",
-    "Taiwan": "TW", "Thailand": "TH", "United Kingdom": "GB", "United States of America": "US",
-    "Vietnam": "VN",
+# pycountry knows the names of ISO 3166 and 639; these are what the sources call them instead.
+_COUNTRY_CODES = {"Russia": "RU"}
+_LANGUAGE_CODES = {
+    "American English": "en", "Australian English": "en", "Cantonese": "cn", "Dari": "fa",
+    "Flemish Dutch": "nl", "Greek": "el", "Mandarin": "zh", "Māori": "mi", "Pashto": "ps",
+    "Punjabi": "pa", "Standard Chinese": "zh", "Swahili": "sw", "Yue Chinese": "cn",
 }  # fmt: skip
-LANGUAGE_CODES = {  # as TMDB writes them: Cantonese is "cn"
-    "Albanian": "sq", "American English": "en", "Arabic": "ar", "Armenian": "hy",
-    "Australian English": "en", "Bosnian": "bs", "Cantonese": "cn", "Catalan": "ca",
-    "Chinese": "zh", "Corsican": "co", "Croatian": "hr", "Czech": "cs", "Danish": "da",
-    "Dari": "fa", "Dutch": "nl", "English": "en", "Finnish": "fi", "Flemish Dutch": "nl",
-    "French": "fr", "German": "de", "Greek": "el", "Hebrew": "he", "Hindi": "hi",
-    "Hungarian": "hu", "Icelandic": "is", "Indonesian": "id", "Italian": "it", "Japanese": "ja",
-    "Khmer": "km", "Korean": "ko", "Latin": "la", "Malayalam": "ml", "Mandarin": "zh",
-    "Modern Greek": "el", "Māori": "mi", "Norwegian": "no", "Pashto": "ps", "Persian": "fa",
-    "Polish": "pl", "Portuguese": "pt", "Punjabi": "pa", "Quechua": "qu", "Romanian": "ro",
-    "Russian": "ru", "Scottish Gaelic": "gd", "Serbian": "sr", "Serbo-Croatian": "sh",
-    "Slovak": "sk", "Somali": "so", "Spanish": "es", "Standard Chinese": "zh", "Swahili": "sw",
-    "Swedish": "sv", "Thai": "th", "Tibetan": "bo", "Turkish": "tr", "Ukrainian": "uk",
-    "Urdu": "ur", "Vietnamese": "vi", "Yue Chinese": "cn", "Zulu": "zu",
+# Countries of one or two films each, which the committed tables state without a code.
+_UNCODED_COUNTRIES = {
+    "Afghanistan", "Bosnia and Herzegovina", "Cameroon", "Colombia", "Ecuador", "Malta", "Morocco",
+    "Philippines", "Tunisia", "United Arab Emirates", "Venezuela",
 }  # fmt: skip
 
 FIGURES_START, FIGURES_END = "<!-- figures: start -->", "<!-- figures: end -->"
@@ -346,8 +334,8 @@ def genres(film: pd.Series) -> list[dict]:
     """Genres of both sources in TMDB's spelling."""
     kind = film["Creative Type"]
     stated = names(film["Genre"]) + names(film["Major Genre"])
-    stated += [kind] if kind in GENRE_LIKE_TYPES else []
-    found = dict.fromkeys(name for genre in stated for name in GENRES.get(genre, [genre]))
+    stated += [kind] if kind in _GENRE_LIKE_TYPES else []
+    found = dict.fromkeys(name for genre in stated for name in _GENRES.get(genre, [genre]))
     return [{"id": TMDB_GENRES.get(name, stable_id(name)), "name": name} for name in found]
 
 
@@ -361,19 +349,38 @@ def companies(film: pd.Series) -> list[dict]:
     """The distributor first, then the producers, each company in one spelling."""
     stated = [film["Distributor"]] if pd.notna(film["Distributor"]) else []
     stated += names(film["Production"])
-    found = dict.fromkeys(COMPANIES.get(name, name) for name in stated)
+    found = dict.fromkeys(_COMPANIES.get(name, name) for name in stated)
     return [{"name": name, "id": stable_id(name)} for name in found]
 
 
 def countries(film: pd.Series) -> list[dict]:
-    """Countries of origin in TMDB's spelling, with codes where the table has them."""
-    found = dict.fromkeys(COUNTRIES.get(name, name) for name in names(film["Country"]))
-    return [_coded("iso_3166_1", COUNTRY_CODES.get(name), name) for name in found]
+    """Countries of origin in TMDB's spelling, with their ISO 3166 codes."""
+    found = dict.fromkeys(_COUNTRIES.get(name, name) for name in names(film["Country"]))
+    return [_coded("iso_3166_1", _country_code(name), name) for name in found]
 
 
 def languages(film: pd.Series) -> list[dict]:
-    """Original languages, with codes where TMDB has them."""
-    return [_coded("iso_639_1", LANGUAGE_CODES.get(name), name) for name in names(film["Language"])]
+    """Original languages with TMDB's codes: those of ISO 639-1, but "cn" for Cantonese."""
+    return [_coded("iso_639_1", _language_code(name), name) for name in names(film["Language"])]
+
+
+@cache
+def _country_code(name: str) -> str | None:
+    if name in _UNCODED_COUNTRIES:
+        return None
+    return _COUNTRY_CODES.get(name) or _looked_up(pycountry.countries, name)
+
+
+@cache
+def _language_code(name: str) -> str | None:
+    return _LANGUAGE_CODES.get(name) or _looked_up(pycountry.languages, name)
+
+
+def _looked_up(standard, name: str) -> str | None:
+    try:
+        return getattr(standard.lookup(name), "alpha_2", None)
+    except LookupError:
+        return None
 
 
 def _coded(key: str, code: str | None, name: str) -> dict:
@@ -388,8 +395,8 @@ def original_language(film: pd.Series) -> str | None:
 
 def certificates(films: pd.DataFrame) -> pd.Series:
     """American certificate from Vega, else from Wikidata, earlier names of PG as PG."""
-    stated = films["MPAA Rating"].replace(NO_CERTIFICATE, None)
-    return stated.fillna(films["Rating"]).replace(EARLIER_CERTIFICATES)
+    stated = films["MPAA Rating"].replace(_NO_CERTIFICATE, None)
+    return stated.fillna(films["Rating"]).replace(_EARLIER_CERTIFICATES)
 
 
 def runtimes(films: pd.DataFrame) -> pd.Series:
@@ -470,7 +477,7 @@ def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> 
     ratio = grosses["BoxOffice"] / grosses["Worldwide Gross"]
     stated = films[["Runtime", "Running Time min"]].dropna().astype(float)
     minutes = (stated["Runtime"] - stated["Running Time min"]).abs()
-    certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(NO_CERTIFICATE)
+    certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(_NO_CERTIFICATE)
     return {
         "films in the Vega table": f"{len(vega):,}",
         "with a title, a budget and a worldwide gross": f"{usable(vega).sum():,}",
@@ -543,7 +550,7 @@ def with_figures(readme: str, table: dict[str, str]) -> str:
 def build(
     vega_file: Path,
     movies_db: Path,
-    folder: Path = FOLDER,
+    folder: Path = OPEN_FILMS,
     vega_sha256: str = VEGA_SHA256,
     wikidata_sha256: str = WIKIDATA_SHA256,
 ) -> dict[str, str]:
@@ -589,7 +596,7 @@ def build(
 
 
 def fetch(
-    vega_file: Path | None = None, movies_db: Path | None = None, folder: Path = FOLDER
+    vega_file: Path | None = None, movies_db: Path | None = None, folder: Path = OPEN_FILMS
 ) -> dict[str, str]:
     """Build from the given files, or from the packages where a file isn't given."""
     with tempfile.TemporaryDirectory() as temporary:

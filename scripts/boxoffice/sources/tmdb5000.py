@@ -8,7 +8,7 @@ from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.sources import checksums
 
-FOLDER = paths.RAW / "tmdb5000"
+TMDB5000 = paths.RAW / "tmdb5000"
 KAGGLE_DATASET = "tmdb/tmdb-movie-metadata"
 KAGGLE_PAGE = f"https://www.kaggle.com/datasets/{KAGGLE_DATASET}"
 UPSTREAM = {"movies.csv": "tmdb_5000_movies.csv", "credits.csv": "tmdb_5000_credits.csv"}
@@ -20,7 +20,7 @@ REMEDY = (
     f"The known pair is that of {KAGGLE_PAGE}: download it anew, unzip it, don't open or save it "
     "in a spreadsheet, and give its folder with --from DIR."
 )
-KEY_HELP = f"""\
+_KEY_HELP = f"""\
 To use Kaggle, get a key: kaggle.com, your picture, Settings, API, "Create New Token". Then either
   save the kaggle.json that it gives as ~/.kaggle/kaggle.json, or
   set the environment variables KAGGLE_USERNAME and KAGGLE_KEY.
@@ -28,7 +28,7 @@ Without a key: download {KAGGLE_PAGE} in a browser,
 unzip it, and run: python scripts/fetch.py tmdb5000 --from DIR"""
 
 
-def in_place(folder: Path = FOLDER, sha256: dict[str, str] = SHA256) -> bool:
+def in_place(folder: Path = TMDB5000, sha256: dict[str, str] = SHA256) -> bool:
     """Whether both files are there and right."""
     return all(checksums.matches(folder / name, known) for name, known in sha256.items())
 
@@ -95,13 +95,13 @@ def from_kaggle() -> dict[str, Path]:
         folder = Path(kagglehub.dataset_download(KAGGLE_DATASET))
     except Exception as error:  # the client's errors have no common base
         raise SourceError(
-            f"Kaggle's client could not get {KAGGLE_DATASET}: {error}\n{KEY_HELP}"
+            f"Kaggle's client could not get {KAGGLE_DATASET}: {error}\n{_KEY_HELP}"
         ) from error
     return from_folder(folder)
 
 
 def install(
-    origin: str | None = None, folder: Path = FOLDER, sha256: dict[str, str] = SHA256
+    origin: str | None = None, folder: Path = TMDB5000, sha256: dict[str, str] = SHA256
 ) -> bool:
     """Bring both files to `folder`, bytes unchanged, checked before either is put in place.
 

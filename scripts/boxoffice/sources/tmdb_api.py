@@ -19,7 +19,7 @@ from boxoffice.films.credits import title_key
 ADDRESS = "https://api.themoviedb.org/3"
 ATTRIBUTION = "This product uses the TMDB API but is not endorsed or certified by TMDB."
 KEY_VARIABLE = "TMDB_API_KEY"
-KEY_HELP = f"""\
+_KEY_HELP = f"""\
 To get a key: an account on themoviedb.org, then Settings, API. Its API key and its API read access
 token will both do:
   export {KEY_VARIABLE}=..."""
@@ -62,9 +62,9 @@ def key_from_environment() -> Key:
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
-        raise SourceError(f"TMDB wants your key, in the variable {KEY_VARIABLE}. {KEY_HELP}")
+        raise SourceError(f"TMDB wants your key, in the variable {KEY_VARIABLE}. {_KEY_HELP}")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", key):
-        raise SourceError(f"{KEY_VARIABLE} is no key of TMDB: copy it anew. {KEY_HELP}")
+        raise SourceError(f"{KEY_VARIABLE} is no key of TMDB: copy it anew. {_KEY_HELP}")
     return Key(key)
 
 
@@ -147,7 +147,7 @@ class Tmdb:
         """
         response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
         if response.status_code == 401:
-            raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {KEY_HELP}")
+            raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {_KEY_HELP}")
         if response.status_code == 404:
             raise Unavailable("TMDB has no such film (404)")
         _require_ok(response, "TMDB")

@@ -25,7 +25,7 @@ from boxoffice.sources import tmdb5000, tmdb_api
 from boxoffice.sources.tmdb_api import ServiceFault, Tmdb, Unavailable
 
 POSTERS, TRAILERS = paths.RAW / "posters", paths.RAW / "trailers"
-SIZE = "w342"  # pixels wide; the encoders look at 224
+TMDB_SIZE = "w342"  # pixels wide; the encoders look at 224
 SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 VIDEO = "https://www.youtube.com/watch?v={key}"
 # Whole files before parts that ffmpeg would have to join; encoders need neither more than 480
@@ -42,7 +42,7 @@ SITE_REFUSES = r"HTTP Error (403|429|5\d\d)|not a bot|rate-limited|Giving up aft
 FAULTS_IN_A_ROW = 10
 
 
-class Summary(NamedTuple):
+class FetchSummary(NamedTuple):
     """What a run did: numbers of films, and the table of those skipped."""
 
     fetched: int
@@ -51,7 +51,7 @@ class Summary(NamedTuple):
     table: Path
 
 
-class Films(NamedTuple):
+class SourceFilms(NamedTuple):
     """The films of a source, and those whose row is faulty (id, title, reason)."""
 
     wanted: pd.DataFrame
@@ -59,7 +59,7 @@ class Films(NamedTuple):
     have_tmdb_ids: bool
 
 
-def films_of(source: str, ids: str | None = None, limit: int | None = None) -> Films:
+def films_of(source: str, ids: str | None = None, limit: int | None = None) -> SourceFilms:
     """Read which films a source has.
 
     Parameters
@@ -82,8 +82,8 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> F
     table = films.read_text(path).head(limit)
     movies, rejected = films.set_aside(table, films.MOVIES, path, "id")
     title = table.loc[rejected["line"] - 2, "title"].to_numpy()
-    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.FOLDER
-    return Films(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
+    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.TMDB5000
+    return SourceFilms(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
 
 
 def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
@@ -97,8 +97,8 @@ def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
 
 
 def collect(
-    source: Films, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
-) -> Summary:
+    source: SourceFilms, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
+) -> FetchSummary:
     """Call `fetch(film, bar)` for every film that has no file in `folder` yet.
 
     What can't be had goes with its reason to `<folder>.skipped.csv`, however the run ends.
@@ -139,7 +139,7 @@ def collect(
     finally:
         with replacing(table) as temporary:
             pd.DataFrame(skipped, columns=["id", "title", "reason"]).to_csv(temporary, index=False)
-    return Summary(fetched, done, len(skipped), table)
+    return FetchSummary(fetched, done, len(skipped), table)
 
 
 def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
@@ -152,7 +152,9 @@ def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
 # ------------------------------------------------------------------------------------ posters
 
 
-def fetch_posters(source: Films, folder: Path, tmdb: Tmdb, size: str = SIZE) -> Summary:
+def fetch_posters(
+    source: SourceFilms, folder: Path, tmdb: Tmdb, size: str = TMDB_SIZE
+) -> FetchSummary:
     """Download the poster that TMDB shows of each film as `<id>.jpg`, `.png` or `.webp`.
 
     Raises
@@ -198,13 +200,13 @@ def image_suffix(content: bytes) -> str:
 
 
 def fetch_trailers(
-    source: Films,
+    source: SourceFilms,
     folder: Path,
     tmdb: Tmdb,
     video: str = VIDEO,
     pause: float = PAUSE,
     backoff: float = 1.0,
-) -> Summary:
+) -> FetchSummary:
     """Download the trailer of each film as `<id>.mp4` or `.webm`, at most 480 lines high.
 
     Parameters

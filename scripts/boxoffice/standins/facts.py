@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-BILLED = 5
+_BILLED = 5
 
 
 class Facts(NamedTuple):
@@ -116,6 +116,6 @@ def known_before_release(films: pd.DataFrame, people: pd.DataFrame) -> list[Fact
     for row in films.reindex(columns=Facts._fields).itertuples(index=False):
         cells = {name: tuple(x) if np.ndim(x) else x for name, x in row._asdict().items()}
         known = {name: x for name, x in cells.items() if np.ndim(x) or pd.notna(x)}
-        cast = tuple(names[person] for person in known.get("cast", ())[:BILLED])
+        cast = tuple(names[person] for person in known.get("cast", ())[:_BILLED])
         facts.append(Facts(**known | {"cast": cast}))
     return facts
