@@ -626,7 +626,7 @@ def test_only_tmdb5000_has_tmdbs_ids_unless_said_otherwise(
     tmp_path, monkeypatch, name, ids, expected
 ):
     monkeypatch.setattr(paths, "RAW", tmp_path)
-    monkeypatch.setattr(tmdb5000, "FOLDER", tmp_path / "tmdb5000")
+    monkeypatch.setattr(tmdb5000, "TMDB5000", tmp_path / "tmdb5000")
     numbered(tmp_path / name, 1)
     assert tmdb_media.films_of(name, ids).have_tmdb_ids is expected
 

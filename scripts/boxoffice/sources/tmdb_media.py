@@ -1,4 +1,4 @@
-"""Download the posters and trailers of a source's films: through TMDB, with the user's key."""
+"""Download posters and trailers of a source's films through TMDB, with the user's key."""
 
 import logging
 import re
@@ -43,7 +43,7 @@ FAULTS_IN_A_ROW = 10
 
 
 class FetchSummary(NamedTuple):
-    """What a run did: numbers of films, and the table of those skipped."""
+    """How many films a run fetched, found there and skipped, and the table of those skipped."""
 
     fetched: int
     there: int
@@ -67,16 +67,15 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> S
     source : str
         A folder of `data/raw`, or an absolute path.
     ids : {"tmdb", "title"}, optional
-        What tells a film: that its id is TMDB's, or its title and year. The default is "tmdb" for
-        `tmdb5000` alone, since a wrong "title" costs a search, and a wrong "tmdb" brings the
-        posters of other films.
+        Find films by TMDB's id or by title and year. The default is "tmdb" for `tmdb5000` alone,
+        since a wrong "title" costs a search, and a wrong "tmdb" brings posters of other films.
     limit : int, optional
         The first rows only.
 
     Raises
     ------
     SourceError
-        If `movies.csv` can't be used, see `films.set_aside`.
+        If `movies.csv` can't be used, see `schema.set_aside`.
     """
     path = paths.RAW / source / "movies.csv"
     table = films.read_text(path).head(limit)
@@ -87,7 +86,7 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> S
 
 
 def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
-    """TMDB's id of a row of `movies.csv`; raises as `find_film` does."""
+    """Return TMDB's id of a row of `movies.csv`; raises as `find_film` does."""
     if have_tmdb_ids:
         return int(film.id)
     return tmdb_api.find_film(tmdb, film.title, int(film.release_date[:4]))
@@ -101,13 +100,12 @@ def collect(
 ) -> FetchSummary:
     """Call `fetch(film, bar)` for every film that has no file in `folder` yet.
 
-    What can't be had goes with its reason to `<folder>.skipped.csv`, however the run ends.
+    Films without one go to `<folder>.skipped.csv` with the reason, however the run ends.
 
     Raises
     ------
     SourceError
-        If ten films fail one after the other, through no fault of theirs, or at Ctrl-C. What was
-        fetched stays: the next run goes on from there.
+        If the service fails for ten films in a row, or at Ctrl-C. The next run goes on from there.
     """
     there = ids_in(folder, suffixes)
     wanted = source.wanted[~source.wanted["id"].isin(there)]
@@ -143,7 +141,7 @@ def collect(
 
 
 def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
-    """The ids that files of a folder are named by."""
+    """Return the names of a folder's media files without suffix."""
     if not folder.exists():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix.lower() in suffixes}
@@ -179,12 +177,9 @@ def fetch_posters(
 
 
 def image_suffix(content: bytes) -> str:
-    """The suffix for an image, all of which was decoded (`verify` passes a truncated JPEG).
+    """Return the suffix for an image after decoding it (`verify` passes a truncated JPEG).
 
-    Raises
-    ------
-    Unavailable
-        If it is no whole image of a known format.
+    Raises Unavailable if it is no complete image of a known format.
     """
     try:
         with Image.open(BytesIO(content), formats=list(SUFFIX)) as image:
@@ -251,10 +246,10 @@ def fetch_trailers(
 
 
 def trailer_keys(videos: list[dict], language: str) -> list[str]:
-    """YouTube's keys of a film's trailers, the best first.
+    """Return YouTube's keys of a film's trailers, the best first.
 
-    Official ones go first, then those in the film's own language before English, then the oldest:
-    later ones are of anniversaries, restorations and discs, when it was known what the film earned.
+    Official ones go first, then those in the film's own language, then the oldest: later ones
+    advertise anniversaries, restorations and discs, made when it was known what the film earned.
     """
     found = [
         video
@@ -278,7 +273,7 @@ def download_video(
 ) -> None:
     """Download a video with yt-dlp as `<name>.mp4` or `.webm`, its megabytes shown in `bar`.
 
-    It is written to a folder beside `folder`, and moved when it is whole and a video.
+    It is written to a folder beside `folder`, and moved there once it is complete and a video.
 
     Raises
     ------
@@ -346,13 +341,7 @@ def _reason(error: YoutubeDLError) -> Unavailable:
 
 
 def require_video(path: Path) -> None:
-    """Check that a file opens as a video.
-
-    Raises
-    ------
-    Unavailable
-        If it doesn't, or has sound alone.
-    """
+    """Raise Unavailable unless a file opens as a video with a picture."""
     try:
         with av.open(path) as container:
             if not container.streams.video:
