@@ -1,4 +1,4 @@
-"""Bring a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
+"""Fetch a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
 
 import sys
 from enum import StrEnum
@@ -14,7 +14,7 @@ from boxoffice.sources import tmdb_api, tmdb_media
 
 app = typer.Typer(
     help=(
-        "Bring a data source into data/raw, where `data.source` of params.yaml chooses it; or the "
+        "Fetch a data source into data/raw, where `data.source` of params.yaml chooses it; or the "
         "posters and trailers of its films."
     ),
     no_args_is_help=True,
@@ -30,7 +30,7 @@ def open_films(
     movies_db: Annotated[
         Path | None, typer.Option(help=f"movies.db of {films.WIKIDATA} (PyPI), to fetch nothing.")
     ] = None,
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = films.FOLDER,
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = films.OPEN_FILMS,
 ) -> None:
     """Rebuild the open films (committed; only needed to check or change them).
 
@@ -57,9 +57,9 @@ def tmdb5000(
             help="Folder, or URL of a folder, with tmdb_5000_movies.csv and tmdb_5000_credits.csv.",
         ),
     ] = None,
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = tmdb.FOLDER,
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = tmdb.TMDB5000,
 ) -> None:
-    """Bring the TMDB 5000 pair, checked against its known SHA-256 sums.
+    """Fetch the TMDB 5000 pair, checked against its known SHA-256 sums.
 
     Without --from it comes from Kaggle, with your own key.
 
@@ -78,7 +78,7 @@ def tmdb5000(
 
 
 class Ids(StrEnum):
-    """What tells a film to TMDB."""
+    """How films are found on TMDB."""
 
     tmdb = "tmdb"
     title = "title"
@@ -88,7 +88,7 @@ SourceOption = Annotated[str, typer.Option(help="The source: a folder of data/ra
 IdsOption = Annotated[
     Ids | None,
     typer.Option(
-        help="What tells a film: its id is TMDB's, or its title and year. "
+        help="Find films by TMDB's id, or by title and year. "
         "By default tmdb for tmdb5000, title for other sources."
     ),
 ]
@@ -109,7 +109,7 @@ def posters(
     ids: IdsOption = None,
     size: Annotated[
         str, typer.Option(help="TMDB's name of a size; the encoders look at 224 pixels.")
-    ] = tmdb_media.SIZE,
+    ] = tmdb_media.TMDB_SIZE,
     limit: LimitOption = None,
     rate: RateOption = tmdb_api.RATE,
     api: ApiOption = tmdb_api.ADDRESS,
@@ -119,9 +119,9 @@ def posters(
 
     The key is read from TMDB_API_KEY. It is free: themoviedb.org, Settings, API.
 
-    A film that has its file is not asked for again, so a run that was stopped
-    goes on where it was. Films that this run found no poster of are listed,
-    with reasons, in SOURCE.skipped.csv beside the folder.
+    Films that have a file are skipped, so a stopped run goes on where it was.
+    Films without a poster are listed with reasons in SOURCE.skipped.csv beside
+    the folder.
 
     Examples:
 
@@ -156,8 +156,8 @@ def trailers(
 ) -> None:
     """Download the trailers that TMDB lists, from YouTube with yt-dlp.
 
-    TMDB wants your key, in TMDB_API_KEY. That, going on after a stop, and
-    the list of films skipped are as with `posters`.
+    TMDB needs your key, in TMDB_API_KEY. Stopped runs and skipped films are
+    handled as with `posters`.
 
     A film's trailer is the oldest official one, in its own language or in
     English, at most 480 lines high. YouTube asks yt-dlp for a JavaScript
@@ -177,8 +177,8 @@ def trailers(
     report(summary, "trailers", "multimodal.trailer_dir", to)
 
 
-def report(summary: tmdb_media.Summary, what: str, param: str, folder: Path) -> None:
-    """Say what a run did and what to do with it."""
+def report(summary: tmdb_media.FetchSummary, what: str, param: str, folder: Path) -> None:
+    """Print what a run did and how to use it."""
     typer.echo(
         f"{what}: {summary.fetched} fetched, {summary.there} there before, "
         f"{summary.skipped} skipped (reasons in {summary.table})"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+STAND_IN = "stand-in rendered by boxoffice"  # the comment in every drawn poster and trailer
+
 
 class SourceError(ValueError):
     """A source can't be used at all; the message names the file, the fault and the remedy."""

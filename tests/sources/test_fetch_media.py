@@ -214,7 +214,7 @@ def numbered(folder: Path, *numbers: int) -> str:
     return write_source(folder, [{"id": number} for number in numbers])
 
 
-def posters_of(tmdb, tmp_path, *numbers) -> tmdb_media.Summary:
+def posters_of(tmdb, tmp_path, *numbers) -> tmdb_media.FetchSummary:
     """Fetch posters of films with these TMDB ids into `tmp_path/posters`."""
     if not (tmp_path / "source").exists():
         numbered(tmp_path / "source", *numbers)
@@ -227,7 +227,7 @@ def held(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def reasons(summary: tmdb_media.Summary) -> dict[int, str]:
+def reasons(summary: tmdb_media.FetchSummary) -> dict[int, str]:
     table = pd.read_csv(summary.table)
     return dict(zip(table["id"], table["reason"], strict=True))
 
@@ -626,7 +626,7 @@ def test_only_tmdb5000_has_tmdbs_ids_unless_said_otherwise(
     tmp_path, monkeypatch, name, ids, expected
 ):
     monkeypatch.setattr(paths, "RAW", tmp_path)
-    monkeypatch.setattr(tmdb5000, "FOLDER", tmp_path / "tmdb5000")
+    monkeypatch.setattr(tmdb5000, "TMDB5000", tmp_path / "tmdb5000")
     numbered(tmp_path / name, 1)
     assert tmdb_media.films_of(name, ids).have_tmdb_ids is expected
 
@@ -642,7 +642,7 @@ def listed(key: str, **others) -> dict:
     } | others  # fmt: skip
 
 
-def trailers_of(world, tmdb, tmp_path, *numbers) -> tmdb_media.Summary:
+def trailers_of(world, tmdb, tmp_path, *numbers) -> tmdb_media.FetchSummary:
     """Fetch trailers of films with these TMDB ids into `tmp_path/trailers`."""
     if not (tmp_path / "source").exists():
         numbered(tmp_path / "source", *numbers)

@@ -236,9 +236,9 @@ def test_companies_start_with_the_distributor_in_one_spelling():
 
 
 def test_countries_and_languages_have_tmdbs_codes():
-    film = movie({}, {"Country": "Chile, United States", "Language": "Klingon, French"})
+    film = movie({}, {"Country": "Ruritania, United States", "Language": "Klingon, French"})
     assert json.loads(film["production_countries"]) == [
-        {"name": "Chile"},
+        {"name": "Ruritania"},
         {"iso_3166_1": "US", "name": "United States of America"},
     ]
     assert json.loads(film["spoken_languages"]) == [
@@ -248,6 +248,21 @@ def test_countries_and_languages_have_tmdbs_codes():
     assert film["original_language"] == "fr"
     assert movie({}, {"Language": "Arabic, English"})["original_language"] == "en"
     assert pd.isna(movie({}, {"Language": None})["original_language"])
+
+
+@pytest.mark.parametrize(
+    ("country", "language", "expected"),
+    [
+        ("Russia", "Russian", ("RU", "ru")),
+        ("Czech Republic", "Czech", ("CZ", "cs")),
+        ("British Hong Kong", "Cantonese", ("HK", "cn")),  # TMDB's code, not that of ISO 639
+        ("Yugoslavia", "Serbo-Croatian", (None, "sh")),
+    ],
+)
+def test_codes_of_countries_and_languages(country, language, expected):
+    film = movie({}, {"Country": country, "Language": language})
+    (place,), (spoken,) = map(json.loads, film[["production_countries", "spoken_languages"]])
+    assert (place.get("iso_3166_1"), spoken.get("iso_639_1")) == expected
 
 
 @pytest.mark.parametrize(
@@ -446,17 +461,17 @@ def test_a_failing_pip_is_quoted(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def movies() -> pd.DataFrame:
-    return pd.read_csv(open_films.FOLDER / "movies.csv")
+    return pd.read_csv(open_films.OPEN_FILMS / "movies.csv")
 
 
 @pytest.fixture(scope="module")
 def credits() -> pd.DataFrame:
-    return pd.read_csv(open_films.FOLDER / "credits.csv")
+    return pd.read_csv(open_films.OPEN_FILMS / "credits.csv")
 
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, str]:
-    text = (open_films.FOLDER / "README.md").read_text(encoding="utf-8")
+    text = (open_films.OPEN_FILMS / "README.md").read_text(encoding="utf-8")
     table = text.partition(open_films.FIGURES_START)[2].partition(open_films.FIGURES_END)[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[3:]]
     return {label.strip("*"): value.strip("*") for label, value in rows}
@@ -474,7 +489,7 @@ def test_committed_columns_are_tmdbs_and_the_certificate(movies, credits):
 def test_committed_films_are_those_of_the_join(movies, figures):
     assert len(movies) == 2771
     assert figures["in this source: matched with a Wikidata film"] == f"{len(movies):,}"
-    rejected = pd.read_csv(open_films.FOLDER / "left_out.csv")
+    rejected = pd.read_csv(open_films.OPEN_FILMS / "left_out.csv")
     assert len(movies) + len(rejected) == 3201
     for reason, count in rejected["reason"].value_counts().items():
         assert figures[f"left out: {reason}"] == str(count)
@@ -528,7 +543,7 @@ def test_committed_values_are_plausible(movies):
 
 
 def test_the_loader_takes_the_committed_films():
-    kept, credits, rejected = sources.read_source(open_films.FOLDER)
+    kept, credits, rejected = sources.read_source(open_films.OPEN_FILMS)
     assert len(kept) + len(rejected) == len(credits) == 2771
     assert len(rejected) <= 5
 

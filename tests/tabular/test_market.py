@@ -1,4 +1,4 @@
-"""A budget beside those of its time: against brute force, and strictly before."""
+"""Budgets compared with those of the years before: against brute force, strictly before."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.films.budgets import FEWEST
+from boxoffice.films.budgets import FEWEST, PastBudgets
 from boxoffice.tabular.transformers import MarketContext
 
 FILM = st.fixed_dictionaries(
@@ -28,7 +28,7 @@ def film(date, log_budget):
 
 
 def reference(train, films, years):
-    """The market by its definition, one film at a time."""
+    """The market context by its definition, one film at a time."""
     rows = []
     for row in films.itertuples():
         age = (row.release_date - train["release_date"]).dt.days
@@ -42,11 +42,32 @@ def reference(train, films, years):
 
 @settings(max_examples=60, deadline=None)
 @given(train=frames(FEWEST, 60), films=frames(1, 10), years=st.sampled_from([1.0, 5.0, 20.0]))
-def test_it_is_what_its_definition_says(train, films, years):
+def test_features_match_the_definition(train, films, years):
     market = MarketContext(years).fit(train)
     for rows in (films, train):
         result, expected = market.transform(rows), reference(train, rows, years)
         pd.testing.assert_frame_equal(result, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_arrays_give_the_same_as_frames():
+    rng = np.random.default_rng(0)
+    train, rows = (
+        pd.DataFrame(
+            {
+                "release_date": np.datetime64("2000-01-01") + rng.integers(0, 3000, n),
+                "log_budget": rng.integers(10, 20, n).astype(float),
+            }
+        )
+        for n in (200, 5000)
+    )
+    budgets = PastBudgets(train)
+    days = rows["release_date"].to_numpy("datetime64[D]").astype("int64")
+    expected = budgets.features(rows)
+    for part in (slice(0), slice(1), slice(None)):
+        found = budgets.among(days[part], rows["log_budget"].to_numpy()[part])
+        assert found.keys() == expected.keys()
+        for name, values in found.items():
+            np.testing.assert_array_equal(values, expected[name][part])
 
 
 def test_only_films_released_strictly_before_count():

@@ -6,6 +6,7 @@ from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler
 
+from boxoffice.audience import copula
 from boxoffice.audience.engagement import FEATURES, TARGET
 
 
@@ -27,6 +28,19 @@ def ks_distances(original: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFram
 def hit_correlations(films: pd.DataFrame) -> pd.Series:
     """Return each feature's Pearson (point-biserial) correlation with `hit`."""
     return films[FEATURES].corrwith(films[TARGET]).rename("hit_correlation")
+
+
+def overlap_sweep(original: pd.DataFrame, overlaps, **settings) -> pd.DataFrame:
+    """Return the hit correlations of films sampled at several overlaps.
+
+    `settings` go to `copula.sample`. The columns are `overlap`, `feature` and `hit_correlation`.
+    """
+    samples = {value: copula.sample(original, overlap=value, **settings) for value in overlaps}
+    correlations = pd.DataFrame(
+        {value: hit_correlations(films) for value, films in samples.items()}
+    )
+    by_overlap = correlations.rename_axis("feature").T.rename_axis("overlap").reset_index()
+    return by_overlap.melt("overlap", value_name="hit_correlation")
 
 
 def correlation_distance(original: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, float]:

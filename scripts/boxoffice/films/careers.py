@@ -1,6 +1,6 @@
-"""What entities' earlier films earned: the arithmetic behind the track record, on arrays alone.
+"""What the earlier films of people, companies and franchises earned.
 
-The service imports it, so it needs no scikit-learn; the transformer is `track_record.TrackRecord`.
+Arrays only, so that the service needs no scikit-learn; `TrackRecord` is the transformer.
 """
 
 import numpy as np
@@ -8,17 +8,15 @@ import pandas as pd
 
 STATISTICS = ("count", "revenue_best", "return_mean")
 SHRINKAGE = 2.0  # average films added to a mean of prior films
-# Wrong units and typing errors (a revenue of $12) must not mark a career: beyond these, values are
-# clipped in the record, not in the target.
+# Track records clip at these values, so that a wrong unit (a revenue of $12) does not spoil a
+# career. The target is not clipped.
 LEAST_REVENUE = np.log1p(1e4)  # log USD
 MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
-DAYS = (
-    1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
-)
+_DAYS = 1_000_000  # more than any calendar here holds: one key, entity * _DAYS + day, orders both
 
 
 def _days(dates: pd.Series) -> np.ndarray:
-    return dates.to_numpy("datetime64[D]").astype("int64") + DAYS // 2
+    return dates.to_numpy("datetime64[D]").astype("int64") + _DAYS // 2
 
 
 def _pairs(lists: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -29,15 +27,15 @@ def _pairs(lists: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _History:
-    """All films of one role's entities, ordered by entity and day, with running sums and maxima."""
+    """Films of one role's entities by entity and day, with running sums and maxima."""
 
     def __init__(self, entity, day, revenue, multiple):
         order = np.lexsort((day, entity))
         self.entities, code = np.unique(entity[order], return_inverse=True)
         self.start = np.searchsorted(code, np.arange(len(self.entities)))
-        self.key = code * DAYS + day[order]
+        self.key = code * _DAYS + day[order]
         self.return_sum = np.concatenate([[0.0], np.cumsum(multiple[order])])
-        # One running maximum serves all entities: an offset per entity lifts each above the last.
+        # An offset per entity lifts each above the last, so one running maximum serves all.
         offset = code * 1000.0
         self.revenue_best = np.maximum.accumulate(revenue[order] + offset) - offset
 
@@ -48,13 +46,13 @@ class _History:
             return nothing, nothing
         code = np.searchsorted(self.entities, entity).clip(max=len(self.entities) - 1)
         low = self.start[code]
-        high = np.searchsorted(self.key, code * DAYS + day, side="left")
+        high = np.searchsorted(self.key, code * _DAYS + day, side="left")
         known = self.entities[code] == entity
         return np.where(known, low, 0), np.where(known, high, 0)
 
 
 class Careers:
-    """Training films by role and entity, which tell what came strictly before a film.
+    """Training films by role and entity, for the track record of films released later.
 
     Parameters
     ----------
@@ -88,7 +86,7 @@ class Careers:
         """`<role>_<statistic>`: an array of shape (n,) each, no missing values.
 
         `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
-        mean log of revenue / budget, drawn towards the training mean by `shrinkage` average films.
+        mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average films.
         """
         day = _days(films["release_date"])
         blocks = {}

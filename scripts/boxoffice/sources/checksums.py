@@ -1,4 +1,4 @@
-"""A file that must be this very file: its SHA-256 is known."""
+"""Check files against their known SHA-256."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from boxoffice.files import SourceError
 
 
 def matches(path: Path, sha256: str) -> bool:
-    """Whether the file exists and has this SHA-256 (hexadecimal)."""
+    """Return whether the file exists and has this SHA-256 (hexadecimal)."""
     return path.is_file() and pooch.file_hash(path) == sha256
 
 
@@ -18,8 +18,7 @@ def require(path: Path, sha256: str, remedy: str) -> None:
     Raises
     ------
     SourceError
-        If the file is missing or is another one; the message says what was expected, what was
-        found and the remedy.
+        If the file is missing or differs; the message holds both checksums and the remedy.
     """
     if not path.is_file():
         raise SourceError(f"{path} is missing or not a file. {remedy}")

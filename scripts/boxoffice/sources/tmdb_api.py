@@ -1,7 +1,4 @@
-"""TMDB's API with the user's key: at a polite rate, with retries, and a clear word for each fault.
-
-Its reference is https://developer.themoviedb.org/reference.
-"""
+"""A client of the TMDB API (developer.themoviedb.org/reference): rate limit, retries, errors."""
 
 import logging
 import os
@@ -19,7 +16,7 @@ from boxoffice.films.credits import title_key
 ADDRESS = "https://api.themoviedb.org/3"
 ATTRIBUTION = "This product uses the TMDB API but is not endorsed or certified by TMDB."
 KEY_VARIABLE = "TMDB_API_KEY"
-KEY_HELP = f"""\
+_KEY_HELP = f"""\
 To get a key: an account on themoviedb.org, then Settings, API. Its API key and its API read access
 token will both do:
   export {KEY_VARIABLE}=..."""
@@ -31,15 +28,15 @@ CLEAR_MARGIN = 10  # times the votes of the next film with this title and year
 
 
 class Unavailable(Exception):
-    """What was asked for can't be had; the message is the reason, for a table."""
+    """TMDB or YouTube doesn't have what was asked for; the message is the reason."""
 
 
 class ServiceFault(Unavailable):
-    """A service failed, which says nothing about the film: later it may answer."""
+    """A service failed, which says nothing about the film: a later try may succeed."""
 
 
 class Key(AuthBase):
-    """Signs requests with an API key (in the query) or an API read access token (in a header)."""
+    """Authenticate with an API key (in the query) or an API read access token (in a header)."""
 
     def __init__(self, key: str):
         self._key = key
@@ -53,18 +50,12 @@ class Key(AuthBase):
 
 
 def key_from_environment() -> Key:
-    """The user's key.
-
-    Raises
-    ------
-    SourceError
-        If there is none, or it can't be one.
-    """
+    """Read the user's key; raises SourceError if it is missing or malformed."""
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
-        raise SourceError(f"TMDB wants your key, in the variable {KEY_VARIABLE}. {KEY_HELP}")
+        raise SourceError(f"TMDB wants your key, in the variable {KEY_VARIABLE}. {_KEY_HELP}")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", key):
-        raise SourceError(f"{KEY_VARIABLE} is no key of TMDB: copy it anew. {KEY_HELP}")
+        raise SourceError(f"{KEY_VARIABLE} is no key of TMDB: copy it anew. {_KEY_HELP}")
     return Key(key)
 
 
@@ -79,7 +70,7 @@ class Tmdb:
     rate : float
         Requests per second and host at most.
     backoff : float
-        Seconds before the second retry; it doubles with each. A `Retry-After` goes before it.
+        Seconds before the second retry, doubled for each further one; a `Retry-After` wins.
     timeout : float
         Seconds without an answer.
     """
@@ -92,7 +83,7 @@ class Tmdb:
         backoff: float = 0.5,
         timeout: float = 30,
     ):
-        # What they log quotes addresses, and an API key is part of those.
+        # Their logs quote URLs, which hold the API key.
         for name in ("urllib3", "requests_ratelimiter"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.key, self.address, self.timeout = key, address.rstrip("/"), timeout
@@ -114,9 +105,9 @@ class Tmdb:
         self.session.close()
 
     def images(self) -> tuple[str, list[str]]:
-        """Address of the images, and the names of the sizes of posters.
+        """Return the base URL of images and the names of the poster sizes.
 
-        As the first question it shows whether the key and the network are right.
+        Asked first, it shows whether the key and the network work.
 
         Raises
         ------
@@ -134,7 +125,7 @@ class Tmdb:
             ) from error
 
     def ask(self, path: str, **parameters) -> dict:
-        """The API's answer to a question.
+        """Return the API's answer to a GET request.
 
         Raises
         ------
@@ -147,7 +138,7 @@ class Tmdb:
         """
         response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
         if response.status_code == 401:
-            raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {KEY_HELP}")
+            raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {_KEY_HELP}")
         if response.status_code == 404:
             raise Unavailable("TMDB has no such film (404)")
         _require_ok(response, "TMDB")
@@ -160,15 +151,7 @@ class Tmdb:
         return answer
 
     def image(self, address: str) -> bytes:
-        """The bytes of an image, not checked to be one.
-
-        Raises
-        ------
-        Unavailable
-            If there is none.
-        ServiceFault
-            If there is no answer after the retries.
-        """
+        """Download an image, unchecked; raises Unavailable or ServiceFault as `ask` does."""
         response = self._get(address)  # without the key: this is another host
         _require_ok(response, "the image service")
         return response.content
@@ -178,7 +161,7 @@ class Tmdb:
             try:
                 return self.session.get(address, timeout=self.timeout, **options)
             except requests.exceptions.ChunkedEncodingError:
-                continue  # it broke off in the body; the session's own retries end with the headers
+                continue  # the session itself retries only until the headers have come
             except requests.RequestException as error:
                 raise ServiceFault(_without_address(error)) from error
         raise ServiceFault("every download broke off half way")
@@ -192,7 +175,7 @@ def _require_ok(response: requests.Response, service: str) -> None:
 
 
 def _without_address(error: requests.RequestException) -> str:
-    # The text of requests' errors quotes the address, and so the key; that of their reason doesn't.
+    # The message of a requests error quotes the URL and so the key; that of its reason doesn't.
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     reason = getattr(error.args[0] if error.args else None, "reason", None)
@@ -200,10 +183,10 @@ def _without_address(error: requests.RequestException) -> str:
 
 
 def find_film(tmdb: Tmdb, title: str, year: int) -> int:
-    """TMDB's id of the film with this title (see `title_key`), its year one off at most.
+    """Find TMDB's id of the film with this title (see `title_key`) and this year, give or take one.
 
-    Of several the one with ten times the votes of the next: an unknown short with the title of a
-    film that was in the cinemas.
+    Of several films the one with ten times the votes of the next is taken: the others are unknown
+    shorts of the same title.
 
     Raises
     ------

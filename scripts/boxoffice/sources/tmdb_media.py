@@ -1,4 +1,4 @@
-"""Download the posters and trailers of a source's films: through TMDB, with the user's key."""
+"""Download posters and trailers of a source's films through TMDB, with the user's key."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ from boxoffice.sources import tmdb5000, tmdb_api
 from boxoffice.sources.tmdb_api import ServiceFault, Tmdb, Unavailable
 
 POSTERS, TRAILERS = paths.RAW / "posters", paths.RAW / "trailers"
-SIZE = "w342"  # pixels wide; the encoders look at 224
+TMDB_SIZE = "w342"  # pixels wide; the encoders look at 224
 SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 VIDEO = "https://www.youtube.com/watch?v={key}"
 # Whole files before parts that ffmpeg would have to join; encoders need neither more than 480
@@ -42,8 +42,8 @@ SITE_REFUSES = r"HTTP Error (403|429|5\d\d)|not a bot|rate-limited|Giving up aft
 FAULTS_IN_A_ROW = 10
 
 
-class Summary(NamedTuple):
-    """What a run did: numbers of films, and the table of those skipped."""
+class FetchSummary(NamedTuple):
+    """How many films a run fetched, found there and skipped, and the table of those skipped."""
 
     fetched: int
     there: int
@@ -51,7 +51,7 @@ class Summary(NamedTuple):
     table: Path
 
 
-class Films(NamedTuple):
+class SourceFilms(NamedTuple):
     """The films of a source, and those whose row is faulty (id, title, reason)."""
 
     wanted: pd.DataFrame
@@ -59,7 +59,7 @@ class Films(NamedTuple):
     have_tmdb_ids: bool
 
 
-def films_of(source: str, ids: str | None = None, limit: int | None = None) -> Films:
+def films_of(source: str, ids: str | None = None, limit: int | None = None) -> SourceFilms:
     """Read which films a source has.
 
     Parameters
@@ -67,27 +67,26 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> F
     source : str
         A folder of `data/raw`, or an absolute path.
     ids : {"tmdb", "title"}, optional
-        What tells a film: that its id is TMDB's, or its title and year. The default is "tmdb" for
-        `tmdb5000` alone, since a wrong "title" costs a search, and a wrong "tmdb" brings the
-        posters of other films.
+        Find films by TMDB's id or by title and year. The default is "tmdb" for `tmdb5000` alone,
+        since a wrong "title" costs a search, and a wrong "tmdb" brings posters of other films.
     limit : int, optional
         The first rows only.
 
     Raises
     ------
     SourceError
-        If `movies.csv` can't be used, see `films.set_aside`.
+        If `movies.csv` can't be used, see `schema.set_aside`.
     """
     path = paths.RAW / source / "movies.csv"
     table = films.read_text(path).head(limit)
     movies, rejected = films.set_aside(table, films.MOVIES, path, "id")
     title = table.loc[rejected["line"] - 2, "title"].to_numpy()
-    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.FOLDER
-    return Films(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
+    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.TMDB5000
+    return SourceFilms(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
 
 
 def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
-    """TMDB's id of a row of `movies.csv`; raises as `find_film` does."""
+    """Return TMDB's id of a row of `movies.csv`; raises as `find_film` does."""
     if have_tmdb_ids:
         return int(film.id)
     return tmdb_api.find_film(tmdb, film.title, int(film.release_date[:4]))
@@ -97,17 +96,16 @@ def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
 
 
 def collect(
-    source: Films, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
-) -> Summary:
+    source: SourceFilms, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
+) -> FetchSummary:
     """Call `fetch(film, bar)` for every film that has no file in `folder` yet.
 
-    What can't be had goes with its reason to `<folder>.skipped.csv`, however the run ends.
+    Films without one go to `<folder>.skipped.csv` with the reason, however the run ends.
 
     Raises
     ------
     SourceError
-        If ten films fail one after the other, through no fault of theirs, or at Ctrl-C. What was
-        fetched stays: the next run goes on from there.
+        If the service fails for ten films in a row, or at Ctrl-C. The next run goes on from there.
     """
     there = ids_in(folder, suffixes)
     wanted = source.wanted[~source.wanted["id"].isin(there)]
@@ -139,11 +137,11 @@ def collect(
     finally:
         with replacing(table) as temporary:
             pd.DataFrame(skipped, columns=["id", "title", "reason"]).to_csv(temporary, index=False)
-    return Summary(fetched, done, len(skipped), table)
+    return FetchSummary(fetched, done, len(skipped), table)
 
 
 def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
-    """The ids that files of a folder are named by."""
+    """Return the names of a folder's media files without suffix."""
     if not folder.exists():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix.lower() in suffixes}
@@ -152,7 +150,9 @@ def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
 # ------------------------------------------------------------------------------------ posters
 
 
-def fetch_posters(source: Films, folder: Path, tmdb: Tmdb, size: str = SIZE) -> Summary:
+def fetch_posters(
+    source: SourceFilms, folder: Path, tmdb: Tmdb, size: str = TMDB_SIZE
+) -> FetchSummary:
     """Download the poster that TMDB shows of each film as `<id>.jpg`, `.png` or `.webp`.
 
     Raises
@@ -177,12 +177,9 @@ def fetch_posters(source: Films, folder: Path, tmdb: Tmdb, size: str = SIZE) -> 
 
 
 def image_suffix(content: bytes) -> str:
-    """The suffix for an image, all of which was decoded (`verify` passes a truncated JPEG).
+    """Return the suffix for an image after decoding it (`verify` passes a truncated JPEG).
 
-    Raises
-    ------
-    Unavailable
-        If it is no whole image of a known format.
+    Raises Unavailable if it is no complete image of a known format.
     """
     try:
         with Image.open(BytesIO(content), formats=list(SUFFIX)) as image:
@@ -198,13 +195,13 @@ def image_suffix(content: bytes) -> str:
 
 
 def fetch_trailers(
-    source: Films,
+    source: SourceFilms,
     folder: Path,
     tmdb: Tmdb,
     video: str = VIDEO,
     pause: float = PAUSE,
     backoff: float = 1.0,
-) -> Summary:
+) -> FetchSummary:
     """Download the trailer of each film as `<id>.mp4` or `.webm`, at most 480 lines high.
 
     Parameters
@@ -249,10 +246,10 @@ def fetch_trailers(
 
 
 def trailer_keys(videos: list[dict], language: str) -> list[str]:
-    """YouTube's keys of a film's trailers, the best first.
+    """Return YouTube's keys of a film's trailers, the best first.
 
-    Official ones go first, then those in the film's own language before English, then the oldest:
-    later ones are of anniversaries, restorations and discs, when it was known what the film earned.
+    Official ones go first, then those in the film's own language, then the oldest: later ones
+    advertise anniversaries, restorations and discs, made when it was known what the film earned.
     """
     found = [
         video
@@ -276,7 +273,7 @@ def download_video(
 ) -> None:
     """Download a video with yt-dlp as `<name>.mp4` or `.webm`, its megabytes shown in `bar`.
 
-    It is written to a folder beside `folder`, and moved when it is whole and a video.
+    It is written to a folder beside `folder`, and moved there once it is complete and a video.
 
     Raises
     ------
@@ -344,13 +341,7 @@ def _reason(error: YoutubeDLError) -> Unavailable:
 
 
 def require_video(path: Path) -> None:
-    """Check that a file opens as a video.
-
-    Raises
-    ------
-    Unavailable
-        If it doesn't, or has sound alone.
-    """
+    """Raise Unavailable unless a file opens as a video with a picture."""
     try:
         with av.open(path) as container:
             if not container.streams.video:

@@ -1,1 +1,1 @@
-"""Drawn stand-ins for posters and trailers."""
+"""Posters and trailers drawn from a film's facts, for those that can't be shipped."""
