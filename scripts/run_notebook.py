@@ -1,8 +1,8 @@
 """Run one notebook as a stage: the command behind every line of dvc.yaml.
 
-The source is `notebooks/<stage>.py`; its parameters come from `params.yaml`; the executed
-notebook goes to `reports/notebooks/<stage>.ipynb` with the same bytes for the same inputs, and a
-page for people, timings included, to `<stage>.html` beside it.
+The source is `notebooks/<stage>.py` and its parameters come from `params.yaml`. The executed
+notebook goes to `reports/notebooks/<stage>.ipynb`, with the same bytes for the same inputs. A page
+for people, with plumbing folded and timings shown, goes to `<stage>.html` beside it.
 """
 
 import ast
@@ -22,7 +22,7 @@ import papermill
 import typer
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from ruamel.yaml import YAML
@@ -33,9 +33,10 @@ from boxoffice import paths
 from boxoffice.files import replacing
 
 KERNEL = "python3"
-CELL_TIMEOUT = 3600  # seconds: a hung kernel ends instead of holding the pipeline for ever
+CELL_TIMEOUT = 3600  # seconds, so that a hung kernel doesn't hold the pipeline for ever
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})  # else the kernel warns
-# What differs in every run: the id that pandas draws for a styled table, and places in memory.
+TEMPLATE = Path(__file__).with_name("page.html.j2")
+# What differs in every run: the id that pandas draws for a styled table, and memory addresses.
 STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 # Parameters that any notebook may ask for, and where params.yaml holds them.
@@ -57,23 +58,24 @@ def read_notebook(stage: str) -> NotebookNode:
     return jupytext.read(path)
 
 
-def tagged(cell: NotebookNode, tag: str) -> bool:
-    return tag in cell.metadata.get("tags", [])
+def parameters_cell(notebook: NotebookNode) -> NotebookNode:
+    """Find the cell tagged `parameters`, of which there must be one."""
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise StageError(f"expected one cell tagged `parameters`, found {len(cells)}")
+    return cells[0]
 
 
 def notebook_defaults(notebook: NotebookNode) -> dict[str, Any]:
-    """Names and values assigned in the cell tagged `parameters`.
+    """Read names and values from the parameters cell.
 
     Raises
     ------
     StageError
         If there is not exactly one such cell, or it holds more than plain assignments of literals.
     """
-    cells = [cell for cell in notebook.cells if tagged(cell, "parameters")]
-    if len(cells) != 1:
-        raise StageError(f"expected one cell tagged `parameters`, found {len(cells)}")
     try:
-        lines = ast.parse(cells[0].source).body
+        lines = ast.parse(parameters_cell(notebook).source).body
     except SyntaxError as error:
         raise StageError(f"the parameters cell is not Python: {error}") from error
     defaults = {}
@@ -109,7 +111,7 @@ def read_params(path: Path = paths.ROOT / "params.yaml") -> dict[str, Any]:
 
 
 def kinds(default: Any) -> tuple[type, ...]:
-    """Types that may stand in place of `default`; an empty tuple stands for any."""
+    """Types that may replace `default`; an empty tuple stands for any."""
     if default is None:
         return ()
     if isinstance(default, list):
@@ -119,9 +121,9 @@ def kinds(default: Any) -> tuple[type, ...]:
 
 
 def check_type(name: str, value: Any, default: Any) -> None:
-    """Raise StageError unless `value` is of the default's kind.
+    """Raise StageError unless `value` has the type of `default`.
 
-    A list in the notebook says that one value or several may be given, as a grid to search.
+    Where the default is a list, one value or several may be given, as a grid to search.
     """
     allowed = kinds(default)
     values = value if isinstance(default, list) and isinstance(value, list) else [value]
@@ -134,7 +136,7 @@ def check_type(name: str, value: Any, default: Any) -> None:
 
 
 def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The values for one notebook: its section of params.yaml and the shared ones it asks for.
+    """Collect a notebook's values: its section of params.yaml, and the shared ones it asks for.
 
     Raises
     ------
@@ -145,14 +147,13 @@ def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -
     if not isinstance(section, dict):
         raise StageError(f"params.yaml: {stage} is {section!r}, expected `name: value` lines")
     values = dict(section)
-    for name, keys in SHARED.items():
-        if name in defaults and name not in values:
-            value = params
-            for key in keys:
-                if key not in value:
-                    raise StageError(f"params.yaml: {'.'.join(keys)} is missing")
-                value = value[key]
-            values[name] = value
+    for name in SHARED.keys() & defaults.keys() - values.keys():
+        value = params
+        for key in SHARED[name]:
+            if key not in value:
+                raise StageError(f"params.yaml: {'.'.join(SHARED[name])} is missing")
+            value = value[key]
+        values[name] = value
     if unknown := sorted(values.keys() - defaults.keys()):
         raise StageError(
             f"params.yaml: {stage}.{unknown[0]} is unknown to notebooks/{stage}.py, "
@@ -163,15 +164,9 @@ def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -
             f"params.yaml: {stage}.{missing[0]} is missing; "
             f"the notebook's default is {defaults[missing[0]]!r}"
         )
-    for name, value in values.items():
-        check_type(f"{stage}.{name}", value, defaults[name])
-    return values
-
-
-def parameterized(stage: str) -> tuple[NotebookNode, dict[str, Any]]:
-    """The notebook of a stage and the values that it is to run with."""
-    notebook = read_notebook(stage)
-    return notebook, stage_params(stage, read_params(), notebook_defaults(notebook))
+    for name, default in defaults.items():
+        check_type(f"{stage}.{name}", values[name], default)
+    return {name: values[name] for name in defaults}
 
 
 def failure(error: Exception, partial: NotebookNode) -> str:
@@ -179,7 +174,7 @@ def failure(error: Exception, partial: NotebookNode) -> str:
     if isinstance(error, PapermillExecutionError):
         number, source = error.cell_index, error.source
         reason = f"{error.ename}: {error.evalue}"
-    else:  # the kernel is gone, so the last cell that started is the one
+    else:  # the kernel is gone, so it was the last cell that started
         number, source = [
             (number, cell.source)
             for number, cell in enumerate(partial.cells)
@@ -197,8 +192,8 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
     Raises
     ------
     StageError
-        If a cell fails, hangs or kills the kernel: it says which and why, and `failed` keeps what
-        ran until then.
+        If a cell fails, hangs or kills the kernel. The message says which and why, and `failed`
+        keeps what ran until then.
     """
     # The kernel imports the package of this checkout, whatever is installed.
     environment = {
@@ -211,6 +206,8 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
     }
     os.environ.update(environment)
     failed.unlink(missing_ok=True)
+    # Papermill then replaces the cell, where it would else add a second one below it.
+    parameters_cell(notebook).metadata["tags"].append("injected-parameters")
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "source.ipynb"), Path(folder, "output.ipynb")
         nbformat.write(notebook, source)
@@ -234,49 +231,57 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
                 f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
                 f"What ran is in {failed.relative_to(paths.ROOT)}"
             ) from error
-        # What is printed comes in pieces as time has it; of progress bars the last line counts.
-        executed, _ = CoalesceStreamsPreprocessor().preprocess(
-            nbformat.read(output, as_version=4), {}
-        )
-        return executed
+        return cleaned(nbformat.read(output, as_version=4))
 
 
-def normalized(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs between two runs on the same inputs and is no result.
+def cleaned(notebook: NotebookNode) -> NotebookNode:
+    """Drop what differs between two runs on the same inputs, except for timings.
 
-    Warnings name the process and the folder they arose in: stderr stays in the page for people.
+    Progress and warnings (stderr) were shown in the terminal as they came.
     """
-    notebook = deepcopy(notebook)
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
+    notebook.metadata.pop("papermill")
+    notebook.metadata.language_info.pop("version")
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if tagged(cell, "timing"):
-            cell.outputs = []
-        elif cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
-        for place, output in enumerate(cell.get("outputs", [])):
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for place, output in enumerate(cell.outputs):
             data = output.get("data", {})
             if "text/html" in data:
                 table = f"T_{number:02d}_{place:02d}"
                 data["text/html"] = STYLED_TABLE.sub(table, data["text/html"])
             if "text/plain" in data:
                 data["text/plain"] = ADDRESS.sub("0x...", data["text/plain"])
-    return notebook
+    return CoalesceStreamsPreprocessor().preprocess(notebook, {})[0]
+
+
+def without_timings(notebook: NotebookNode) -> NotebookNode:
+    """Copy a notebook without the outputs of cells tagged `timing`."""
+    remove = TagRemovePreprocessor(remove_all_outputs_tags={"timing"})
+    return remove.preprocess(deepcopy(notebook), {})[0]
 
 
 def to_html(notebook: NotebookNode, title: str) -> str:
     """Render a notebook as a page that loads nothing from elsewhere."""
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="")
+    exporter = HTMLExporter(
+        template_file=str(TEMPLATE),
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        mathjax_url="",
+        require_js_url="",
+        mermaid_js_url="",
+    )
     html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return html
 
 
 def page_mark(executed: Path) -> str:
-    """A comment that ties a page to the bytes of its executed notebook."""
-    return f"<!-- of {hashlib.sha256(executed.read_bytes()).hexdigest()} -->"
+    """Make a comment that ties a page to its executed notebook and to the template."""
+    digest = hashlib.sha256(executed.read_bytes() + TEMPLATE.read_bytes())
+    return f"<!-- of {digest.hexdigest()} -->"
 
 
 def page_is_of(executed: Path) -> bool:
@@ -288,7 +293,7 @@ def page_is_of(executed: Path) -> bool:
 def write_page(executed: Path, notebook: NotebookNode | None = None) -> None:
     """Write the page beside an executed notebook.
 
-    `notebook` is the full run, where it is at hand: what is tracked lacks its timings.
+    `notebook` is the run itself, where it is at hand: the tracked one lacks the timings.
     """
     notebook = notebook or nbformat.read(executed, as_version=4)
     with replacing(executed.with_suffix(".html")) as page:
@@ -303,11 +308,12 @@ def run(stage: str) -> None:
     StageError
         If the parameters don't fit or a cell fails.
     """
-    notebook, values = parameterized(stage)
+    notebook = read_notebook(stage)
+    values = stage_params(stage, read_params(), notebook_defaults(notebook))
     executed = execute(notebook, values, failed=paths.EXECUTED / f"{stage}.failed.ipynb")
     path = paths.EXECUTED / f"{stage}.ipynb"
     with replacing(path) as result:
-        nbformat.write(normalized(executed), result)
+        nbformat.write(without_timings(executed), result)
     write_page(path, executed)
 
 
