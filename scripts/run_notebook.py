@@ -6,12 +6,9 @@ for people, with plumbing folded and timings shown, goes to `<stage>.html` besid
 """
 
 import ast
-import hashlib
 import os
 import re
-import shutil
 import sys
-import tempfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +18,6 @@ import nbformat
 import papermill
 import typer
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -31,11 +27,11 @@ from traitlets.config import Config
 
 from boxoffice import paths
 from boxoffice.files import replacing
+from render_pages import write_page
 
 KERNEL = "python3"
 CELL_TIMEOUT = 3600  # seconds, so that a hung kernel doesn't hold the pipeline for ever
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})  # else the kernel warns
-TEMPLATE = Path(__file__).with_name("page.html.j2")
 # What differs in every run: the id that pandas draws for a styled table, and memory addresses.
 STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?![0-9a-f])")
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
@@ -110,25 +106,19 @@ def read_params(path: Path = paths.ROOT / "params.yaml") -> dict[str, Any]:
     return params
 
 
-def kinds(default: Any) -> tuple[type, ...]:
-    """Types that may replace `default`; an empty tuple stands for any."""
-    if default is None:
-        return ()
-    if isinstance(default, list):
-        elements = {kind for item in default for kind in kinds(item)}
-        return (*elements, list, *([type(None)] if None in default else []))
-    return (int, float) if isinstance(default, float) else (type(default),)
-
-
 def check_type(name: str, value: Any, default: Any) -> None:
-    """Raise StageError unless `value` has the type of `default`.
+    """Raise StageError unless `value` has the type of `default`; None stands for any type.
 
     Where the default is a list, one value or several may be given, as a grid to search.
     """
-    allowed = kinds(default)
-    values = value if isinstance(default, list) and isinstance(value, list) else [value]
-    for item in values:
-        if allowed and type(item) not in allowed:
+    if default is None:
+        return
+    several = isinstance(default, list)
+    allowed = {type(item) for item in (default if several else [default])}
+    if float in allowed:
+        allowed.add(int)
+    for item in value if several and isinstance(value, list) else [value]:
+        if type(item) not in allowed:
             names = ", ".join(sorted(kind.__name__ for kind in allowed))
             raise StageError(
                 f"params.yaml: {name} is {item!r} ({type(item).__name__}), expected {names}"
@@ -172,18 +162,14 @@ def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -
 def failure(error: Exception, partial: NotebookNode) -> str:
     """Say which cell of a partly executed notebook failed, and why."""
     if isinstance(error, PapermillExecutionError):
-        number, source = error.cell_index, error.source
         reason = f"{error.ename}: {error.evalue}"
-    else:  # the kernel is gone, so it was the last cell that started
-        number, source = [
-            (number, cell.source)
-            for number, cell in enumerate(partial.cells)
-            if cell.metadata.papermill.start_time
-        ][-1]
-        reason = f"{error} (the kernel ran out of memory or was stopped)"
-        if isinstance(error, CellTimeoutError):
-            reason = f"no result after {CELL_TIMEOUT} s"
-    return f"cell {number} failed:\n\n{source}\n\n{reason}"
+        return f"cell {error.cell_index} failed:\n\n{error.source}\n\n{reason}"
+    # The kernel is gone, so it was the last cell that started.
+    started = [n for n, cell in enumerate(partial.cells) if cell.metadata.papermill.start_time]
+    reason = f"{error} (the kernel ran out of memory or was stopped)"
+    if isinstance(error, CellTimeoutError):
+        reason = f"no result after {CELL_TIMEOUT} s"
+    return f"cell {started[-1]} failed:\n\n{partial.cells[started[-1]].source}\n\n{reason}"
 
 
 def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> NotebookNode:
@@ -193,7 +179,7 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
     ------
     StageError
         If a cell fails, hangs or kills the kernel. The message says which and why, and `failed`
-        keeps what ran until then.
+        keeps what ran.
     """
     # The kernel imports the package of this checkout, whatever is installed.
     environment = {
@@ -205,33 +191,27 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
         "PYTHONHASHSEED": "0",
     }
     os.environ.update(environment)
-    failed.unlink(missing_ok=True)
     # Papermill then replaces the cell, where it would else add a second one below it.
     parameters_cell(notebook).metadata["tags"].append("injected-parameters")
-    with tempfile.TemporaryDirectory() as folder:
-        source, output = Path(folder, "source.ipynb"), Path(folder, "output.ipynb")
-        nbformat.write(notebook, source)
-        try:
-            papermill.execute_notebook(
-                source,
-                output,
-                parameters=values,
-                kernel_name=KERNEL,
-                cwd=paths.ROOT,
-                execution_timeout=CELL_TIMEOUT,
-                progress_bar=True,
-                log_output=False,
-                stderr_file=sys.stderr,  # progress bars, as they grow
-                config=ENCRYPTED,
-            )
-        except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
-            with replacing(failed) as partial:
-                shutil.copyfile(output, partial)
-            raise StageError(
-                f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
-                f"What ran is in {failed.relative_to(paths.ROOT)}"
-            ) from error
-        return cleaned(nbformat.read(output, as_version=4))
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        executed = papermill.execute_notebook(
+            notebook,
+            failed,
+            parameters=values,
+            kernel_name=KERNEL,
+            cwd=paths.ROOT,
+            execution_timeout=CELL_TIMEOUT,
+            stderr_file=sys.stderr,  # progress bars, as they grow
+            config=ENCRYPTED,
+        )
+    except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
+        raise StageError(
+            f"{failure(error, nbformat.read(failed, as_version=4))}\n\n"
+            f"What ran is in {failed.relative_to(paths.ROOT)}"
+        ) from error
+    failed.unlink()
+    return cleaned(executed)
 
 
 def cleaned(notebook: NotebookNode) -> NotebookNode:
@@ -262,42 +242,6 @@ def without_timings(notebook: NotebookNode) -> NotebookNode:
     """Copy a notebook without the outputs of cells tagged `timing`."""
     remove = TagRemovePreprocessor(remove_all_outputs_tags={"timing"})
     return remove.preprocess(deepcopy(notebook), {})[0]
-
-
-def to_html(notebook: NotebookNode, title: str) -> str:
-    """Render a notebook as a page that loads nothing from elsewhere."""
-    exporter = HTMLExporter(
-        template_file=str(TEMPLATE),
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-        mathjax_url="",
-        require_js_url="",
-        mermaid_js_url="",
-    )
-    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return html
-
-
-def page_mark(executed: Path) -> str:
-    """Make a comment that ties a page to its executed notebook and to the template."""
-    digest = hashlib.sha256(executed.read_bytes() + TEMPLATE.read_bytes())
-    return f"<!-- of {digest.hexdigest()} -->"
-
-
-def page_is_of(executed: Path) -> bool:
-    """Whether the page beside an executed notebook was made from it."""
-    page = executed.with_suffix(".html")
-    return page.exists() and page.read_text(encoding="utf-8").endswith(page_mark(executed))
-
-
-def write_page(executed: Path, notebook: NotebookNode | None = None) -> None:
-    """Write the page beside an executed notebook.
-
-    `notebook` is the run itself, where it is at hand: the tracked one lacks the timings.
-    """
-    notebook = notebook or nbformat.read(executed, as_version=4)
-    with replacing(executed.with_suffix(".html")) as page:
-        page.write_text(to_html(notebook, executed.stem) + page_mark(executed), encoding="utf-8")
 
 
 def run(stage: str) -> None:
