@@ -52,7 +52,7 @@ from boxoffice.audience.engagement import FEATURES, read_engagement
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.tabular import plots
 from boxoffice.tabular.evaluation import Evaluation, success_task
-from boxoffice.tabular.export import export_film_models, export_model
+from boxoffice.tabular.export import export_model
 from boxoffice.tabular.selection import as_list
 
 sns.set_theme(style="whitegrid", palette="deep")
@@ -275,7 +275,7 @@ Markdown(
 # # Export
 
 # %% tags=["plumbing"]
-export_film_models(evaluation, selection, held_out, source)
+evaluation.export(selection, held_out, source)
 export_model(
     "hit",
     hit_model,

@@ -47,7 +47,6 @@ from boxoffice.films.credits import ROLES, known_names
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.tabular import plots
 from boxoffice.tabular.evaluation import Evaluation, revenue_task
-from boxoffice.tabular.export import export_film_models
 from boxoffice.tabular.pipelines import fit_films, track_record_inputs
 from boxoffice.tabular.scores import r2_interval
 
@@ -275,8 +274,7 @@ reports.write_parquet(paths.MODELS / "names.parquet", known_names(history, peopl
 files = {
     name: pooch.file_hash(paths.MODELS / name) for name in ("history.parquet", "names.parquet")
 }
-export_film_models(
-    evaluation,
+evaluation.export(
     selection,
     held_out,
     source,

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from boxoffice.films.features import FEATURE_SETS, input_columns
 from boxoffice.films.splits import SPLITS, training_rows_of_both
 from boxoffice.tabular import models
+from boxoffice.tabular.export import export_model, film_card
 from boxoffice.tabular.intervals import interval_scores, residual_quantiles
 from boxoffice.tabular.pipelines import fit_films
 from boxoffice.tabular.scores import revenue_scores, success_scores
@@ -298,6 +299,33 @@ class Evaluation:
             .assign(permutation=permuted.importances_mean, permutation_std=permuted.importances_std)
             .sort_values("permutation", ascending=False)
         )
+
+    def export(self, selection: Selection, held_out: HeldOut, source: str, **cards: dict) -> None:
+        """Export the selected models of `classic` and `pre_release`.
+
+        These are the measured pipelines, fitted on the temporal split's training films, without
+        their `features` step. They are named `<task>_<feature set>`.
+
+        Parameters
+        ----------
+        source : str
+            Where the films come from.
+        **cards
+            What else a feature set's card says, by feature set.
+        """
+        train = self.films[~self.latest()]
+        for feature_set in ("classic", "pre_release"):
+            pipeline = held_out.pipelines["temporal", feature_set]
+            card = {
+                "target": self.task.description,
+                "source": source,
+                "selected": selection.selected[feature_set],
+                "metrics": {"temporal": held_out.scores["temporal"][feature_set]["selected"]},
+                **cards.get(feature_set, {}),
+                **film_card(feature_set, train),
+            }
+            features = pipeline[0].transform(train[input_columns(feature_set, train)])
+            export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)
 
 
 def _predicted(model: BaseEstimator, X: pd.DataFrame) -> np.ndarray:

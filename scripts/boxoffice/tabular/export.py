@@ -19,9 +19,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
-from boxoffice.films.features import input_columns
 from boxoffice.model_files import FEATURE_NAMES, write_model
-from boxoffice.tabular.evaluation import Evaluation, HeldOut, Selection
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
 
@@ -143,38 +141,15 @@ def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, ca
     write_model(name, ".onnx", content, described)
 
 
-def export_film_models(
-    evaluation: Evaluation, selection: Selection, held_out: HeldOut, source: str, **cards: dict
-) -> None:
-    """Export a task's selected models as measured on the latest films.
-
-    These are the pipelines fitted on the temporal split's training films, without their `features`
-    step: `<task>_classic` and `<task>_pre_release`.
-
-    Parameters
-    ----------
-    source : str
-        Where the films come from.
-    **cards
-        What a feature set's card says beside that, by feature set.
-    """
-    task, train = evaluation.task, evaluation.films[~evaluation.latest()]
-    for feature_set in ("classic", "pre_release"):
-        pipeline = held_out.pipelines["temporal", feature_set]
-        card = {
-            "target": task.description,
-            "source": source,
-            "selected": selection.selected[feature_set],
-            "metrics": {"temporal": held_out.scores["temporal"][feature_set]["selected"]},
-            **cards.get(feature_set, {}),
-            "feature_set": feature_set,
-            "row_filter": "budget and revenue known (above 0)",
-            "training_rows": len(train),
-            "trained_until": str(train["release_date"].max().date()),
-            "not_for": _NOT_FOR if feature_set == "pre_release" else [*_NOT_FOR, _HINDSIGHT],
-        }
-        features = pipeline[0].transform(train[input_columns(feature_set, train)])
-        export_model(f"{task.name}_{feature_set}", pipeline[1:], features, card)
+def film_card(feature_set: str, films: pd.DataFrame) -> dict:
+    """What every card of a model says that was fitted on `films`, the training films."""
+    return {
+        "feature_set": feature_set,
+        "row_filter": "budget and revenue known (above 0)",
+        "training_rows": len(films),
+        "trained_until": str(films["release_date"].max().date()),
+        "not_for": _NOT_FOR if feature_set == "pre_release" else [*_NOT_FOR, _HINDSIGHT],
+    }
 
 
 def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:
