@@ -109,6 +109,15 @@ def test_metrics_tables_and_plots_have_their_places(root):
     assert (root / "curves/regress/fit.csv").read_bytes() == b"x,y\n1,3.33333e-10\n"
 
 
+def test_a_frame_keeps_its_types(tmp_path):
+    table = pd.DataFrame({"id": [7], "genres": [["Drama", "War"]]}, index=[3])
+    reports.write_parquet(tmp_path / "new" / "films.parquet", table)
+    read = pd.read_parquet(tmp_path / "new" / "films.parquet")
+    assert read.index.tolist() == [0]
+    assert read["id"].dtype == "int64"
+    assert read["genres"].item().tolist() == ["Drama", "War"]
+
+
 def test_a_plot_has_the_same_bytes_twice(root):
     for name in ("first", "second"):
         figure = Figure()

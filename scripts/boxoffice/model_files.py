@@ -20,7 +20,7 @@ import onnxruntime
 
 # ONNX Runtime walks small blocks of rows through the trees twice as fast as large ones.
 BLOCK = 1024
-FEATURES = "features"  # the key, in an ONNX file's metadata, of the names of its inputs' columns
+FEATURE_NAMES = "features"  # key of the features' names in an ONNX file's metadata
 
 # What the service asks of a card beside the features.
 REQUIRED = {
@@ -129,7 +129,7 @@ class ExportedModel:
             ) from error
         except Exception as error:  # ONNX Runtime's own have no common class
             raise ModelFileError(f"{path} is no model ({error}): run `dvc repro`") from error
-        written = self._session.get_modelmeta().custom_metadata_map.get(FEATURES)
+        written = self._session.get_modelmeta().custom_metadata_map.get(FEATURE_NAMES)
         if written != json.dumps(self.features):
             raise ModelFileError(
                 f"{path} and its card name different features, or in another order: "

@@ -1,4 +1,4 @@
-"""What a stage reports: metrics, tables and plots, each written whole or not at all."""
+"""What a stage writes: frames, metrics, tables and plots, each file whole or not at all."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import pandas as pd
 from boxoffice import paths
 from boxoffice.files import replacing
 
-if TYPE_CHECKING:  # the service writes files too, and has no matplotlib
+if TYPE_CHECKING:  # the service has no matplotlib
     from matplotlib.figure import Figure
 
 SIGNIFICANT_DIGITS = 6
@@ -53,6 +53,12 @@ def save_table(stage: str, name: str, table: pd.DataFrame, index: bool = False) 
         table.to_csv(
             temporary, index=index, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
         )
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a frame as Parquet, without its index."""
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def save_plot(stage: str, name: str, figure: "Figure") -> None:

@@ -90,7 +90,7 @@ def test_a_heavier_value_draws_the_quantiles_to_it():
 
 
 def test_the_latent_correlation_is_shrunk_and_positive_definite(original):
-    for model in copula.fit(original).values():
+    for model in copula.fit_classes(original).values():
         off = model.correlation[np.triu_indices(len(FEATURES), 1)]
         assert np.allclose(np.diag(model.correlation), 1)
         assert ((off > 0.5) & (off < 1)).all()

@@ -76,10 +76,12 @@ def test_candidates_that_are_none_are_refused(synthetic, ks):
 
 
 def test_a_straight_fall_has_no_elbow():
-    x = pd.Series([2, 3, 4, 5])
-    assert np.allclose(segments.distance_to_chord(x, 10 - 2 * x), 0)
-    assert np.allclose(segments.distance_to_chord(x, x * 0), 0)
-    assert segments.distance_to_chord(x, pd.Series([9, 3, 2, 1])).idxmax() == 1
+    def distance(*inertia):
+        return segments.distance_to_chord(pd.Series(inertia, index=[2, 3, 4, 5]))
+
+    assert np.allclose(distance(6, 4, 2, 0), 0)
+    assert np.allclose(distance(0, 0, 0, 0), 0)
+    assert distance(9, 3, 2, 1).idxmax() == 3
 
 
 def test_the_four_quadrants_have_their_names():
@@ -111,15 +113,25 @@ def test_names_are_unique_and_of_their_quadrant(points, engagement, popularity):
         assert name.rstrip(" 0123456789") == segments.NAMES[across > engagement, up > popularity]
 
 
-def test_the_table_counts_every_film_and_its_hits(fitted, synthetic):
-    labels = fitted.predict(synthetic[FEATURES].to_numpy(float))
-    scores = segments.scores(fitted, synthetic)
-    names = segments.name_segments(segments.centroids(fitted), segments.thresholds(scores))
-    table = segments.segment_table(scores, labels, names, synthetic[TARGET])
+def test_the_table_counts_every_film_and_its_hits(synthetic):
+    found = segments.segment_films(synthetic, k=4, bootstraps=2, seed=42)
+    table = found.table
     assert table["count"].sum() == len(synthetic)
     assert (table["count"] * table["hit_rate"]).sum() == pytest.approx(synthetic[TARGET].sum())
-    assert sorted(table["segment"]) == sorted(names)
+    assert sorted(table["segment"]) == sorted(found.names)
     assert table["mean_engagement"].is_monotonic_decreasing
+    assert found.limits.to_dict() == pytest.approx(found.scores.mean().to_dict())
+    assert found.metrics()["k"] == len(found.metrics()["segments"]) == 4
+    assert found.stability.shape == (2,)
+
+
+def test_hits_describe_the_segments_and_do_not_make_them(synthetic):
+    flipped = synthetic.assign(hit=1 - synthetic[TARGET])
+    found, other = (
+        segments.segment_films(films, k=4, bootstraps=1, seed=42) for films in (synthetic, flipped)
+    )
+    assert (found.labels == other.labels).all()
+    assert np.allclose(found.table["hit_rate"], 1 - other.table["hit_rate"])
 
 
 @settings(deadline=None, max_examples=10)

@@ -15,7 +15,7 @@ from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import SPLITS, add_splits
 from boxoffice.paths import RAW
 from boxoffice.tabular.export import unit
-from boxoffice.tabular.models import baselines
+from boxoffice.tabular.models import revenue_baselines
 from boxoffice.tabular.pipelines import film_pipeline, fit_params
 from boxoffice.tabular.transformers import STATISTICS
 
@@ -221,7 +221,7 @@ def test_baselines_are_the_median_and_the_budget_alone(films, feature_set):
     train, test = parts(films, "temporal")
     said = {
         name: predicted(fitted(feature_set, train, model), feature_set, test)
-        for name, model in baselines().items()
+        for name, model in revenue_baselines().items()
     }
     assert set(said["baseline"]) == {train["log_revenue"].median()}
     line = LinearRegression().fit(train[["log_budget"]], train["log_revenue"])

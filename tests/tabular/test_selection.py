@@ -13,7 +13,7 @@ from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films.schema import clean, read_source
 from boxoffice.paths import RAW
 from boxoffice.tabular.pipelines import film_pipeline, fit_params
-from boxoffice.tabular.selection import Folds, as_list
+from boxoffice.tabular.selection import Folds, as_list, in_words
 
 FOLDS, SEED = 3, 7
 KFOLD = KFold(FOLDS, shuffle=True, random_state=SEED)
@@ -153,3 +153,9 @@ def test_scores_are_those_of_every_fold(films):
 @pytest.mark.parametrize(("value", "values"), [(3, [3]), ([3, None], [3, None]), (None, [None])])
 def test_as_list(value, values):
     assert as_list(value) == values
+
+
+def test_hyperparameters_in_words():
+    params = {"logisticregression__C": 0.1, "max_depth": None}
+    assert in_words(params) == "C = 0.1, max_depth = None"
+    assert in_words({}) == ""

@@ -15,7 +15,7 @@ from sklearn.covariance import LedoitWolf
 
 from boxoffice.audience.engagement import COLUMNS, FEATURES, ID, TARGET
 
-# What a column can hold at all, whatever the few rows happen to show.
+# What a column can hold at all, whatever the few rows show.
 BOUNDS = {
     "avg_watch_time": (0, np.inf),
     "completion_rate": (0, 1),
@@ -34,9 +34,9 @@ class ClassModel(NamedTuple):
 def rank_correlation(rows: np.ndarray) -> np.ndarray:
     """Return the shrunk correlation of the columns' normal scores.
 
-    Ranks are turned into normal scores (van der Waerden), which is the copula's own scale; their
-    covariance is shrunk as Ledoit and Wolf (2004) do, since seven rows can't give six
-    correlations. The result is positive definite.
+    Ranks become normal scores (van der Waerden), the scale of the copula. Their covariance is
+    shrunk (Ledoit and Wolf, 2004), since seven rows can't give six correlations. The result is
+    positive definite.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def rank_correlation(rows: np.ndarray) -> np.ndarray:
     return covariance / np.outer(deviation, deviation)
 
 
-def fit(films: pd.DataFrame) -> dict[int, ClassModel]:
+def fit_classes(films: pd.DataFrame) -> dict[int, ClassModel]:
     """Estimate both classes, keyed by `hit`.
 
     Raises
@@ -60,24 +60,19 @@ def fit(films: pd.DataFrame) -> dict[int, ClassModel]:
     ValueError
         If a class has fewer than three rows: ranks of two rows are always in full agreement.
     """
-    counts = films[TARGET].value_counts().reindex([0, 1], fill_value=0)
-    if counts.min() < 3:
+    rows = {hit: films.loc[films[TARGET] == hit, FEATURES].to_numpy(float) for hit in (0, 1)}
+    if min(map(len, rows.values())) < 3:
         raise ValueError(
-            f"column hit: {counts[0]} misses and {counts[1]} hits; a copula per class needs at "
-            "least 3 rows of each, add films"
+            f"column hit: {len(rows[0])} misses and {len(rows[1])} hits; a copula per class needs "
+            "at least 3 rows of each, add films"
         )
-    classes = {}
-    for hit in (0, 1):
-        rows = films.loc[films[TARGET] == hit, FEATURES].to_numpy(float)
-        classes[hit] = ClassModel(rows, rank_correlation(rows))
-    return classes
+    return {hit: ClassModel(values, rank_correlation(values)) for hit, values in rows.items()}
 
 
 def mixture_quantiles(uniform: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the quantiles of weighted values, linear between them and never beyond them.
 
-    The smallest value is the quantile at 0 and the largest that at 1, as in `numpy.quantile`; so
-    no probability piles up on either.
+    The smallest value is the quantile at 0 and the largest that at 1, as in `numpy.quantile`.
 
     Parameters
     ----------
@@ -86,7 +81,7 @@ def mixture_quantiles(uniform: np.ndarray, values: np.ndarray, weights: np.ndarr
     values, weights : array, shape (m,)
         A sample and its probabilities.
     """
-    # Equal values share one place: twice in the curve, they would be a step and draw copies.
+    # Merge equal values: twice in the curve, they would make a step that draws copies.
     support, place = np.unique(values, return_inverse=True)
     if len(support) == 1:
         return np.full(len(uniform), support[0])
@@ -135,7 +130,7 @@ def sample(
         If a setting is out of its range, or a class has too few rows.
     """
     _check_settings(rows, hit_rate=hit_rate, noise=noise, overlap=overlap)
-    classes = fit(films)
+    classes = fit_classes(films)
     generator = np.random.default_rng(seed)
     hits = round(rows * hit_rate)
     labels = generator.permutation(np.repeat([0, 1], [rows - hits, hits]))
@@ -168,11 +163,8 @@ def _through_marginals(
     pooled = np.vstack([model.rows for model in classes.values()])
     values = np.vstack([own, pooled])
     weights = np.repeat([(1 - overlap) / len(own), overlap / len(pooled)], [len(own), len(pooled)])
-    columns = [
-        mixture_quantiles(uniform[:, column], values[:, column], weights)
-        for column in range(values.shape[1])
-    ]
-    return np.column_stack(columns)
+    columns = zip(uniform.T, values.T, strict=True)
+    return np.column_stack([mixture_quantiles(u, column, weights) for u, column in columns])
 
 
 def _as_films(drawn: np.ndarray, labels: np.ndarray, films: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +179,5 @@ def _as_films(drawn: np.ndarray, labels: np.ndarray, films: pd.DataFrame) -> pd.
 
 def decimals(values: pd.Series, most: int = 6) -> int:
     """Return how many decimals, up to `most`, the values are given to."""
-    for places in range(most):
-        if np.allclose(values, values.round(places), rtol=0, atol=1e-9):
-            return places
-    return most
+    exact = (n for n in range(most) if np.allclose(values, values.round(n), rtol=0, atol=1e-9))
+    return next(exact, most)

@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from boxoffice.audience.engagement import FEATURES
+from boxoffice.audience.engagement import FEATURES, TARGET
 
 SCORES = ["engagement", "popularity"]
 
@@ -41,11 +41,21 @@ NAMES = {
 }
 
 
-class ScoreWeights(TransformerMixin, BaseEstimator):
-    """Weigh four scaled features into two scores: a fixed product with `WEIGHTS`.
+def onnx_shape(columns: int):
+    """Make skl2onnx's shape calculator for a transformer with so many output columns."""
 
-    Nothing is learned. The two `onnx_` methods are skl2onnx's own protocol for a transformer that
-    it does not know, so that a pipeline with this step converts without any registration.
+    def shape(operator):
+        rows = operator.inputs[0].type.shape[0]
+        operator.outputs[0].type = type(operator.inputs[0].type)([rows, columns])
+
+    return shape
+
+
+class ScoreWeights(TransformerMixin, BaseEstimator):
+    """Weigh four scaled features into two scores: the product with `WEIGHTS`.
+
+    Nothing is fitted. The two `onnx_` methods are skl2onnx's protocol for transformers that it does
+    not know.
     """
 
     def fit(self, X, y=None):
@@ -54,66 +64,59 @@ class ScoreWeights(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Return scores, shape (rows, 2), from features scaled to 0-1, shape (rows, 4)."""
+        """Scores, shape (rows, 2), from features scaled to 0-1, shape (rows, 4)."""
         return np.asarray(X) @ WEIGHTS
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names of the scores."""
+        """Names of the scores."""
         return np.array(SCORES, dtype=object)
 
     def onnx_shape_calculator(self):
-        """Say the shape of the output to skl2onnx."""
-
-        def shape(operator):
-            rows = operator.inputs[0].type.shape[0]
-            operator.outputs[0].type = type(operator.inputs[0].type)([rows, len(SCORES)])
-
-        return shape
+        """Tell skl2onnx the number of output columns."""
+        return onnx_shape(len(SCORES))
 
     def onnx_converter(self):
-        """Say the product with `WEIGHTS` to skl2onnx."""
+        """Tell skl2onnx the product with `WEIGHTS`."""
         from skl2onnx.algebra.onnx_ops import OnnxMatMul
 
         def convert(scope, operator, container):
-            opset = container.target_opset
-            weights = WEIGHTS.astype(np.float32)
             product = OnnxMatMul(
-                operator.inputs[0], weights, op_version=opset, output_names=operator.outputs[:1]
+                operator.inputs[0],
+                WEIGHTS.astype(np.float32),
+                op_version=container.target_opset,
+                output_names=operator.outputs[:1],
             )
             product.add_to(scope, container)
 
         return convert
 
 
-def score_pipeline() -> Pipeline:
-    """Return the steps from the four features, in the order of `FEATURES`, to the two scores."""
-    return Pipeline([("range", MinMaxScaler()), ("scores", ScoreWeights())])
-
-
 def segment_pipeline(k: int, seed: int, n_init: int = 10) -> Pipeline:
-    """Return the unfitted pipeline from the four features to a cluster number.
-
-    Steps: `range` and `scores` (see `score_pipeline`), `unit` (scores to 0-1), `standard` (mean
-    0, deviation 1, so that both scores weigh alike in a distance), `kmeans`.
-    """
-    kmeans = KMeans(n_clusters=k, n_init=n_init, random_state=seed)
-    scaling = [("unit", MinMaxScaler()), ("standard", StandardScaler())]
-    return Pipeline([*score_pipeline().steps, *scaling, ("kmeans", kmeans)])
+    """Unfitted pipeline from the four features, in the order of `FEATURES`, to a cluster number."""
+    return Pipeline(
+        [
+            ("range", MinMaxScaler()),
+            ("scores", ScoreWeights()),
+            ("unit", MinMaxScaler()),
+            ("standard", StandardScaler()),  # so that both scores weigh alike in a distance
+            ("kmeans", KMeans(n_clusters=k, n_init=n_init, random_state=seed)),
+        ]
+    )
 
 
 def scores(pipeline: Pipeline, films: pd.DataFrame) -> pd.DataFrame:
-    """Return engagement and popularity, 0-1 on the rows that `pipeline` was fitted on."""
+    """Engagement and popularity, 0-1 on the films that `pipeline` was fitted on."""
     values = pipeline[:2].transform(films[FEATURES].to_numpy(float))
     return pd.DataFrame(values, columns=SCORES, index=films.index)
 
 
 def scaled(films: pd.DataFrame) -> np.ndarray:
-    """Return the standardised scores, shape (films, 2), fitted on these films: K-Means's input."""
+    """Standardised scores, fitted on these films: the input of K-Means, shape (films, 2)."""
     return segment_pipeline(k=1, seed=0)[:-1].fit_transform(films[FEATURES].to_numpy(float))
 
 
 def centroids(pipeline: Pipeline) -> pd.DataFrame:
-    """Return the fitted centroids in units of the two scores, shape (k, 2)."""
+    """Fitted centroids in units of the two scores, shape (k, 2)."""
     centres = pipeline["kmeans"].cluster_centers_
     for step in ("standard", "unit"):
         centres = pipeline[step].inverse_transform(centres)
@@ -136,11 +139,11 @@ def choose_k(X: np.ndarray, ks: list[int], seed: int, n_init: int = 10) -> Choic
     between its ends (Satopää et al., Finding a Kneedle in a Haystack, 2011). The silhouette is
     the mean over all rows (Rousseeuw, 1987). Before the elbow, one more cluster still explains
     much; so the rule takes, *from the elbow on*, the k with the highest silhouette, the smallest
-    such k when several tie.
+    of several equal ones.
 
     Parameters
     ----------
-    X : array, shape (rows, 2)
+    X : array of shape (rows, 2)
         Standardised scores of the training rows.
     ks : list of int
         Candidates, two or more, ascending, each from 2 to rows - 1.
@@ -155,39 +158,30 @@ def choose_k(X: np.ndarray, ks: list[int], seed: int, n_init: int = 10) -> Choic
             f"ks: {list(ks)}; give two or more ascending numbers from 2 to {len(X) - 1}"
         )
     fits = [KMeans(k, n_init=n_init, random_state=seed).fit(X) for k in ks]
+    inertia = pd.Series([model.inertia_ for model in fits], index=ks)
     table = pd.DataFrame(
         {
-            "k": ks,
-            "inertia": [model.inertia_ for model in fits],
+            "inertia": inertia,
+            "distance_to_chord": distance_to_chord(inertia),
             "silhouette": [silhouette_score(X, model.labels_) for model in fits],
         }
     )
-    table.insert(2, "distance_to_chord", distance_to_chord(table["k"], table["inertia"]))
-    elbow = int(table["k"][table["distance_to_chord"].idxmax()])
-    beyond = table[table["k"] >= elbow]
+    elbow = table["distance_to_chord"].idxmax()
     return Choice(
-        table=table,
-        elbow=elbow,
-        best_silhouette=int(table["k"][table["silhouette"].idxmax()]),
-        chosen=int(beyond["k"][beyond["silhouette"].idxmax()]),
+        table=table.rename_axis("k").reset_index(),
+        elbow=int(elbow),
+        best_silhouette=int(table["silhouette"].idxmax()),
+        chosen=int(table.loc[elbow:, "silhouette"].idxmax()),
     )
 
 
-def distance_to_chord(x: pd.Series, y: pd.Series) -> pd.Series:
-    """Return how far a falling curve lies below the chord of its ends, both axes scaled to 0-1."""
+def distance_to_chord(curve: pd.Series) -> pd.Series:
+    """How far a falling curve lies below the chord of its ends, with both axes scaled to 0-1."""
+    x = curve.index.to_series()
     across = (x - x.iloc[0]) / (x.iloc[-1] - x.iloc[0])
-    fall = y.iloc[0] - y.iloc[-1]
-    height = (y - y.iloc[-1]) / fall if fall else 1 - across
+    fall = curve.iloc[0] - curve.iloc[-1]
+    height = (curve - curve.iloc[-1]) / fall if fall else 1 - across
     return 1 - across - height
-
-
-def thresholds(table: pd.DataFrame) -> pd.Series:
-    """Return the means of the training rows' scores: above is high, at or below is low.
-
-    Means and not medians: where hits and misses form two clouds of like size, the median film is
-    at the edge of one cloud, and names would hang on a handful of films; the mean lies between.
-    """
-    return table[SCORES].mean()
 
 
 def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
@@ -195,10 +189,10 @@ def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
 
     Parameters
     ----------
-    centres : DataFrame, shape (k, 2)
+    centres : DataFrame of shape (k, 2)
         Centroids in units of engagement and popularity.
     limits : Series
-        The threshold of each score.
+        Each score's threshold: above is high, at or below is low.
 
     Returns
     -------
@@ -207,23 +201,17 @@ def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
         (highest sum of both scores) down: "Blockbusters 1", "Blockbusters 2".
     """
     high = centres[SCORES].gt(limits[SCORES])
-    quadrants = [NAMES[bool(row.engagement), bool(row.popularity)] for row in high.itertuples()]
-    strength = centres[SCORES].sum(axis=1).to_numpy()
-    names = list(quadrants)
-    for quadrant in NAMES.values():
-        members = [place for place, name in enumerate(quadrants) if name == quadrant]
-        if len(members) < 2:
-            continue
-        members.sort(key=lambda place: -strength[place])
-        for number, place in enumerate(members, start=1):
-            names[place] = f"{quadrant} {number}"
-    return names
+    quadrants = pd.Series([NAMES[tuple(row)] for row in high.to_numpy().tolist()])
+    strength = centres[SCORES].sum(axis=1).reset_index(drop=True)
+    number = strength.groupby(quadrants).rank(method="first", ascending=False).astype(int)
+    shared = quadrants.duplicated(keep=False)
+    return quadrants.mask(shared, quadrants + " " + number.astype(str)).tolist()
 
 
 def segment_table(
     table: pd.DataFrame, labels: np.ndarray, names: list[str], hit: pd.Series
 ) -> pd.DataFrame:
-    """Return a row per segment: count, mean engagement, mean popularity, hit rate.
+    """One row per segment: count, mean engagement, mean popularity, hit rate.
 
     `hit` only describes the segments; it had no part in making them. A cluster without rows has
     no mean and is left out.
@@ -240,7 +228,7 @@ def segment_table(
 
 
 def stability(pipeline: Pipeline, films: pd.DataFrame, bootstraps: int, seed: int) -> np.ndarray:
-    """Return how far clusters refitted on bootstrap samples agree with the fitted ones.
+    """How far clusters refitted on bootstrap samples agree with the fitted ones.
 
     Each refit, scaling included, sees rows drawn with replacement and then labels all rows; the
     agreement is the adjusted Rand index (Hubert and Arabie, 1985): 1 the same partition, 0 what
@@ -248,7 +236,7 @@ def stability(pipeline: Pipeline, films: pd.DataFrame, bootstraps: int, seed: in
 
     Returns
     -------
-    array, shape (bootstraps,)
+    array of shape (bootstraps,)
     """
     X = films[FEATURES].to_numpy(float)
     reference = pipeline.predict(X)
@@ -267,3 +255,55 @@ def _bootstrap(X: np.ndarray, distinct: int, generator: np.random.Generator) -> 
         drawn = X[generator.integers(0, len(X), len(X))]
         if len(np.unique(drawn, axis=0)) >= needed:
             return drawn
+
+
+class Segmentation(NamedTuple):
+    """Films grouped into k segments, and how good the grouping is."""
+
+    pipeline: Pipeline
+    scores: pd.DataFrame  # engagement and popularity, by film
+    labels: np.ndarray  # a cluster's number, by film
+    names: list[str]  # by cluster
+    limits: pd.Series  # the thresholds that names go by
+    table: pd.DataFrame  # one row per segment
+    silhouette: float
+    stability: np.ndarray  # adjusted Rand index, by bootstrap sample
+
+    def metrics(self) -> dict:
+        """Figures of the grouping and of each segment."""
+        described = self.table.drop(columns="cluster").set_index("segment")
+        return {
+            "k": len(self.names),
+            "inertia": self.pipeline["kmeans"].inertia_,
+            "silhouette": self.silhouette,
+            "stability": self.stability.mean(),
+            "threshold": self.limits.to_dict(),
+            "segments": {
+                name.lower().replace(" ", "_"): row
+                for name, row in described.to_dict("index").items()
+            },
+        }
+
+
+def segment_films(films: pd.DataFrame, k: int, bootstraps: int, seed: int) -> Segmentation:
+    """Fit k segments to films in the engagement schema, name and judge them.
+
+    The thresholds of the names are means and not medians. Where hits and misses form two clouds of
+    like size, the median film is at the edge of one cloud, and names would hang on a handful of
+    films; the mean lies between the clouds.
+    """
+    X = films[FEATURES].to_numpy(float)
+    pipeline = segment_pipeline(k, seed).fit(X)
+    labels, by_film = pipeline.predict(X), scores(pipeline, films)
+    limits = by_film.mean()
+    names = name_segments(centroids(pipeline), limits)
+    return Segmentation(
+        pipeline,
+        by_film,
+        labels,
+        names,
+        limits,
+        segment_table(by_film, labels, names, films[TARGET]),
+        silhouette_score(pipeline[:-1].transform(X), labels),
+        stability(pipeline, films, bootstraps, seed),
+    )

@@ -12,7 +12,7 @@ from pandera.errors import SchemaErrors
 from boxoffice.files import SourceError
 
 SUCCESS_MULTIPLE = 1.5  # a film succeeds when its revenue exceeds this many budgets
-FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
+_FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
 
 
 def _at_least_zero(text: pd.Series) -> pd.Series:
@@ -20,12 +20,12 @@ def _at_least_zero(text: pd.Series) -> pd.Series:
 
 
 def _whole_number(text: pd.Series) -> pd.Series:
-    # One spelling per number that int64 holds: 7 and 07 would pass for two films.
+    # One spelling per number that fits int64, as 7 and 07 would pass for two films.
     return text.str.fullmatch(r"0|[1-9][0-9]{0,17}")
 
 
 def _date(text: pd.Series) -> pd.Series:
-    return pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").between(FIRST_FILM, LAST_FILM)
+    return pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").between(_FIRST_FILM, _LAST_FILM)
 
 
 def _named_records(cell: str) -> bool:
@@ -43,47 +43,47 @@ def _named_records(cell: str) -> bool:
     )
 
 
-ID = pa.Check(_whole_number, error="a whole number")
-AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
-DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}")
-RECORDS = pa.Check(
+_ID = pa.Check(_whole_number, error="a whole number")
+_AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
+_DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {_FIRST_FILM} and {_LAST_FILM}")
+_RECORDS = pa.Check(
     _named_records, element_wise=True, error='a JSON list of {"id": number, "name": text}'
 )
-REQUIRED_VALUE = "present"  # pandera calls this check not_nullable
+_REQUIRED_VALUE = "present"  # pandera calls this check not_nullable
 
 
 def _key() -> pa.Column:
-    return pa.Column(str, ID, unique=True, report_duplicates="exclude_first")
+    return pa.Column(str, _ID, unique=True, report_duplicates="exclude_first")
 
 
-# Every cell is checked as text, so that one fault can't hide another behind a failed conversion.
-MOVIES = pa.DataFrameSchema(
+# Check cells as text, so that a failed conversion can't hide another fault.
+_MOVIES = pa.DataFrameSchema(
     {
         "id": _key(),
         "title": pa.Column(str),
         "original_language": pa.Column(str),
-        "release_date": pa.Column(str, DATE),
-        "genres": pa.Column(str, RECORDS),
-        "production_companies": pa.Column(str, RECORDS, nullable=True),
+        "release_date": pa.Column(str, _DATE),
+        "genres": pa.Column(str, _RECORDS),
+        "production_companies": pa.Column(str, _RECORDS, nullable=True),
         **{
-            name: pa.Column(str, AMOUNT, nullable=True)
+            name: pa.Column(str, _AMOUNT, nullable=True)
             for name in ("budget", "revenue", "runtime", "vote_average", "vote_count")
         },
-        "popularity": pa.Column(str, AMOUNT, nullable=True, required=False),
-        "production_countries": pa.Column(str, RECORDS, nullable=True, required=False),
+        "popularity": pa.Column(str, _AMOUNT, nullable=True, required=False),
+        "production_countries": pa.Column(str, _RECORDS, nullable=True, required=False),
         "overview": pa.Column(str, nullable=True, required=False),
         "certificate": pa.Column(str, nullable=True, required=False),
     }
 )
-CREDITS = pa.DataFrameSchema(
+_CREDITS = pa.DataFrameSchema(
     {
         "movie_id": _key(),
-        "cast": pa.Column(str, RECORDS, nullable=True),
-        "crew": pa.Column(str, RECORDS, nullable=True),
+        "cast": pa.Column(str, _RECORDS, nullable=True),
+        "crew": pa.Column(str, _RECORDS, nullable=True),
     }
 )
-NUMBERS = ["budget", "revenue", "runtime", "popularity", "vote_average", "vote_count"]
-CHECKS_IN_WORDS = {"not_nullable": REQUIRED_VALUE, "field_uniqueness": "unique"}
+NUMERIC_COLUMNS = ["budget", "revenue", "runtime", "popularity", "vote_average", "vote_count"]
+_CHECKS_IN_WORDS = {"not_nullable": _REQUIRED_VALUE, "field_uniqueness": "unique"}
 
 
 def read_text(path: Path) -> pd.DataFrame:
@@ -118,13 +118,13 @@ def read_text(path: Path) -> pd.DataFrame:
     return table
 
 
-def faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
-    """Every fault of a table, one row each: row label, column, value, what was expected.
+def _faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
+    """List the faults of a table, one row each: row label, column, value, what was expected.
 
     Raises
     ------
     SourceError
-        If columns are missing or no row is left to check: no row can be right then.
+        If columns are missing or the table is empty.
     """
     if table.empty:
         raise SourceError(f"{path} has a header and no rows: fetch it anew")
@@ -140,14 +140,14 @@ def faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.Da
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{', '.join(table.columns)}. A source follows the TMDB 5000 schema"
         )
-    # A column without a single value has pandas' object type; its blanks are reported below.
+    # A column without a single value also fails as a whole; its blanks are reported by row.
     cases = cases[cases["index"].notna()]
     return pd.DataFrame(
         {
             "row": cases["index"].astype(int),
             "column": cases["column"],
             "value": cases["failure_case"].astype(str).str.slice(0, 80),
-            "expected": cases["check"].replace(CHECKS_IN_WORDS),
+            "expected": cases["check"].replace(_CHECKS_IN_WORDS),
         }
     ).sort_values(["row", "column", "expected"], ignore_index=True)
 
@@ -170,9 +170,9 @@ def set_aside(
     SourceError
         If columns are missing or every row has a fault.
     """
-    found = faults(table, schema, path)
+    found = _faults(table, schema, path)
     reasons = (found["column"] + ": " + found["value"] + " is not " + found["expected"]).where(
-        found["expected"] != REQUIRED_VALUE, found["column"] + " is missing"
+        found["expected"] != _REQUIRED_VALUE, found["column"] + " is missing"
     )
     reasons = reasons.groupby(found["row"]).agg("; ".join)
     rejected = pd.DataFrame(
@@ -207,10 +207,10 @@ def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
         If a file is missing, empty, not UTF-8, lacks a column or has no row without a fault.
     """
     movies, bad_movies = set_aside(
-        read_text(folder / "movies.csv"), MOVIES, folder / "movies.csv", "id"
+        read_text(folder / "movies.csv"), _MOVIES, folder / "movies.csv", "id"
     )
     credits, bad_credits = set_aside(
-        read_text(folder / "credits.csv"), CREDITS, folder / "credits.csv", "movie_id"
+        read_text(folder / "credits.csv"), _CREDITS, folder / "credits.csv", "movie_id"
     )
     return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
 
@@ -235,7 +235,7 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
         of names), `original_language`; `popularity`, `overview`, `certificate` where the source
         has them, `countries` (list of names) likewise.
     """
-    numbers = movies[[name for name in NUMBERS if name in movies]].apply(pd.to_numeric)
+    numbers = movies[[name for name in NUMERIC_COLUMNS if name in movies]].apply(pd.to_numeric)
     for name in ("budget", "revenue", "runtime"):
         numbers[name] = numbers[name].mask(numbers[name] == 0)
     numbers["vote_average"] = numbers["vote_average"].mask(numbers["vote_count"] == 0)

@@ -1,4 +1,4 @@
-"""Exported models: an ONNX file, which runs no code when loaded, and a JSON card beside it."""
+"""Export models to ONNX, which runs no code when loaded, with a JSON card beside the file."""
 
 import json
 from pathlib import Path
@@ -16,18 +16,19 @@ from skl2onnx.common.shape_calculator import (
     calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
-from boxoffice.model_files import FEATURES, write_model
+from boxoffice.model_files import FEATURE_NAMES, write_model
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
 
-NOT_FOR = [
+_NOT_FOR = [
     "not for films far outside the training ranges on this card",
     "not for markets other than that of the training films, mostly American ones with a cinema run",
     "no cause and effect: a larger budget on the form is not a larger film",
 ]
-AFTER_RELEASE = "not for films before release: it reads votes, which exist only afterwards"
+_HINDSIGHT = "not for films before release: it reads votes, which exist only afterwards"
 UNITS = {
     "log_budget": "natural log of 1 + nominal USD",
     "runtime": "minutes",
@@ -71,12 +72,10 @@ update_registered_converter(
 def convert(estimator: BaseEstimator, n_features: int, name: str) -> ModelProto:
     """Convert a fitted estimator to ONNX: input `X`, float32 of shape (n, n_features).
 
-    A classifier answers `label` and `probabilities` of shape (n, classes), in the order of its
-    classes; a regressor answers `variable` of shape (n, 1).
+    A classifier outputs `label` and `probabilities` of shape (n, classes), in the order of its
+    classes; a regressor outputs `variable` of shape (n, 1).
     """
-    options = {}
-    if is_classifier(estimator):
-        options[id(estimator)] = {"zipmap": False}
+    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else {}
     model = to_onnx(
         estimator,
         initial_types=[("X", FloatTensorType([None, n_features]))],
@@ -91,23 +90,6 @@ def convert(estimator: BaseEstimator, n_features: int, name: str) -> ModelProto:
     return model
 
 
-def final_step(estimator: BaseEstimator) -> BaseEstimator:
-    """The last step of a pipeline, or the estimator itself."""
-    return estimator[-1] if hasattr(estimator, "steps") else estimator
-
-
-def film_card(feature_set: str, films: pd.DataFrame, **own) -> dict:
-    """A card's content for a model fitted on `films`, the training rows; `own` comes first."""
-    return {
-        **own,
-        "feature_set": feature_set,
-        "row_filter": "budget and revenue known (above 0)",
-        "training_rows": len(films),
-        "trained_until": str(films["release_date"].max().date()),
-        "not_for": NOT_FOR if feature_set == "pre_release" else [*NOT_FOR, AFTER_RELEASE],
-    }
-
-
 def unit(name: str) -> str:
     """The unit of a feature, in words."""
     if name in UNITS:
@@ -117,9 +99,9 @@ def unit(name: str) -> str:
 
 
 def describe_features(table: pd.DataFrame) -> list[dict]:
-    """Name, unit, range and median of every training feature, in the order that the model takes.
+    """Name, unit, range and median of every training feature, in the order the model takes them.
 
-    A feature that no training film had has no range: null.
+    The range of a feature that no training film had is null.
     """
     ranges = table.astype(float).agg(["min", "median", "max"]).astype(object)
     ranges = ranges.where(ranges.notna(), None)
@@ -145,17 +127,29 @@ def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, ca
     training : DataFrame of shape (n_training, n_features)
         The features it was fitted on; their ranges go on the card.
     card : dict
-        `target`, `source`, `row_filter`, `metrics`, `not_for` and what else a user must know.
+        `target`, `source`, `row_filter`, `metrics`, `not_for`, and whatever else a user must know.
     """
     model = convert(estimator, training.shape[1], name)
-    set_model_props(model, {FEATURES: json.dumps(list(training))})
+    set_model_props(model, {FEATURE_NAMES: json.dumps(list(training))})
     content = model.SerializeToString(deterministic=True)
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     described = {
-        "model": type(final_step(estimator)).__name__,
+        "model": type(last).__name__,
         **card,
         "features": describe_features(training),
     }
     write_model(name, ".onnx", content, described)
+
+
+def film_card(feature_set: str, films: pd.DataFrame) -> dict:
+    """What every card of a model says that was fitted on `films`, the training films."""
+    return {
+        "feature_set": feature_set,
+        "row_filter": "budget and revenue known (above 0)",
+        "training_rows": len(films),
+        "trained_until": str(films["release_date"].max().date()),
+        "not_for": _NOT_FOR if feature_set == "pre_release" else [*_NOT_FOR, _HINDSIGHT],
+    }
 
 
 def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:

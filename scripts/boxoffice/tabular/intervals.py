@@ -6,8 +6,8 @@ import numpy as np
 def residual_quantiles(residuals, nominal: float) -> tuple[float, float]:
     """Offsets from a prediction to the ends of its interval.
 
-    Each tail gets half of what the interval may miss, for log revenue fails far below a prediction
-    more often than far above. The ranks carry the finite-sample correction of split conformal
+    Each tail gets half of what the interval may miss, as log revenue falls far below a prediction
+    more often than far above it. The ranks carry the finite-sample correction of split conformal
     prediction (Lei et al., 2018, https://doi.org/10.1080/01621459.2017.1307116); residuals from
     cross-validation stand in for a calibration set, as in CV+ (Barber et al., 2021,
     https://doi.org/10.1214/20-AOS1965).
@@ -17,7 +17,7 @@ def residual_quantiles(residuals, nominal: float) -> tuple[float, float]:
     residuals : array of shape (n,)
         Target minus out-of-fold prediction.
     nominal : float
-        Share of films that the interval is to hold, between 0 and 1.
+        Share of films that the interval should cover, between 0 and 1.
 
     Returns
     -------
@@ -39,19 +39,19 @@ def residual_quantiles(residuals, nominal: float) -> tuple[float, float]:
     return float(ordered[n - rank]), float(ordered[rank - 1])
 
 
-def interval_scores(target, predicted, lower: float, upper: float) -> dict:
-    """How intervals do on held-out rows.
+def interval_scores(y_true, y_pred, lower: float, upper: float) -> dict:
+    """Score intervals on held-out rows.
 
     Returns
     -------
     dict
         `coverage`: share of targets within the ends; `width`; `coverage_by_quartile`: coverage
-        among the lowest quarter of predictions, `q1`, to the highest, `q4`. One pair of ends fits
-        all films, so it may hold too few of the hard ones and too many of the others.
+        among the lowest quarter of predictions, `q1`, to the highest, `q4`. As one pair of ends
+        serves all films, it may cover too few of the hard ones and too many of the others.
     """
-    target, predicted = np.asarray(target), np.asarray(predicted)
-    inside = (target >= predicted + lower) & (target <= predicted + upper)
-    quarters = np.array_split(inside[np.argsort(predicted, kind="stable")], 4)
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    inside = (y_true >= y_pred + lower) & (y_true <= y_pred + upper)
+    quarters = np.array_split(inside[np.argsort(y_pred, kind="stable")], 4)
     return {
         "coverage": inside.mean(),
         "width": upper - lower,

@@ -1,8 +1,8 @@
-"""Models of revenue and of success: what is tried, and with which hyperparameters."""
+"""Models of revenue and of success, with the hyperparameters that are not searched."""
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
@@ -11,12 +11,12 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
-# Small trees on a part of the rows and columns each: a few thousand films overfit soon.
+# Small trees, each on a part of the rows and columns, since a few thousand films overfit soon.
 XGBOOST = {
     "subsample": 0.7,
     "colsample_bytree": 0.4,
@@ -29,11 +29,16 @@ REVENUE_ENSEMBLE = ("linear", "extra_trees", "xgboost")
 SUCCESS_ENSEMBLE = ("logistic_regression", "xgboost")
 
 
-def revenue_models(seed: int) -> dict[str, BaseEstimator]:
-    """Models for log revenue, unfitted, by name; one thread each, for the searches use the cores.
+def _on_log_budget(model: BaseEstimator) -> Pipeline:
+    """Fit a model on log budget alone, which is the first feature of every feature set."""
+    return make_pipeline(ColumnTransformer([("log_budget", "passthrough", [0])]), model)
 
-    `gradient_boosting` has a Huber loss: a few revenues are nonsense ($12), and least squares
-    would chase them.
+
+def revenue_models(seed: int) -> dict[str, BaseEstimator]:
+    """Unfitted models of log revenue, by name; one thread each, as the searches use all cores.
+
+    `gradient_boosting` has a Huber loss, because a few revenues are nonsense ($12) and least
+    squares would chase them.
     """
     return {
         "linear": make_pipeline(StandardScaler(), Ridge()),
@@ -50,15 +55,11 @@ def revenue_models(seed: int) -> dict[str, BaseEstimator]:
     }
 
 
-def baselines() -> dict[str, BaseEstimator]:
-    """What every model has to beat: the training median, and a straight line in log budget.
-
-    They take the features of any set; log budget comes first in all of them.
-    """
-    budget = ColumnTransformer([("log_budget", "passthrough", [0])])
+def revenue_baselines() -> dict[str, BaseEstimator]:
+    """What every model has to beat: the training median, and a straight line in log budget."""
     return {
         "baseline": DummyRegressor(strategy="median"),
-        "log_budget": make_pipeline(budget, LinearRegression()),
+        "log_budget": _on_log_budget(LinearRegression()),
     }
 
 
@@ -71,13 +72,21 @@ def revenue_ensemble(models: dict[str, BaseEstimator]) -> VotingRegressor:
 
 
 def success_models(seed: int) -> dict[str, BaseEstimator]:
-    """Models for success (revenue > 1.5 x budget), unfitted, by name; one thread each."""
+    """Unfitted models of success (revenue > 1.5 x budget), by name; one thread each."""
     return {
         "logistic_regression": make_pipeline(
             StandardScaler(), LogisticRegression(max_iter=1000, random_state=seed)
         ),
         "decision_tree": DecisionTreeClassifier(random_state=seed),
         "xgboost": XGBClassifier(**XGBOOST, random_state=seed),
+    }
+
+
+def success_baselines() -> dict[str, BaseEstimator]:
+    """What every model has to beat: the training success rate, and log budget alone."""
+    return {
+        "baseline": DummyClassifier(strategy="prior"),
+        "log_budget": _on_log_budget(LogisticRegression()),
     }
 
 

@@ -14,12 +14,12 @@ from sklearn.metrics import (
 )
 
 
-def revenue_scores(log_revenue, predicted) -> dict[str, float]:
+def revenue_scores(y_true, y_pred) -> dict[str, float]:
     """Scores on log revenue and, transformed back, in USD.
 
     Parameters
     ----------
-    log_revenue, predicted : array of shape (n,)
+    y_true, y_pred : array of shape (n,)
         Natural log of 1 + USD.
 
     Returns
@@ -27,18 +27,18 @@ def revenue_scores(log_revenue, predicted) -> dict[str, float]:
     dict
         `r2`, `rmse`, `mae` (natural log units), `usd_r2`, `usd_mae` (USD).
     """
-    usd, predicted_usd = np.expm1(log_revenue), np.expm1(predicted)
+    usd_true, usd_pred = np.expm1(y_true), np.expm1(y_pred)
     return {
-        "r2": r2_score(log_revenue, predicted),
-        "rmse": root_mean_squared_error(log_revenue, predicted),
-        "mae": mean_absolute_error(log_revenue, predicted),
-        "usd_r2": r2_score(usd, predicted_usd),
-        "usd_mae": mean_absolute_error(usd, predicted_usd),
+        "r2": r2_score(y_true, y_pred),
+        "rmse": root_mean_squared_error(y_true, y_pred),
+        "mae": mean_absolute_error(y_true, y_pred),
+        "usd_r2": r2_score(usd_true, usd_pred),
+        "usd_mae": mean_absolute_error(usd_true, usd_pred),
     }
 
 
-def r2_interval(target, predicted, seed: int, confidence: float = 0.95) -> dict[str, float]:
-    """How far R2 depends on which films were held out: percentile bootstrap over films.
+def r2_interval(y_true, y_pred, seed: int, confidence: float = 0.95) -> dict[str, float]:
+    """Confidence interval of R2: percentile bootstrap over the held-out films.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def r2_interval(target, predicted, seed: int, confidence: float = 0.95) -> dict[
         `lower`, `upper`.
     """
     found = bootstrap(
-        (np.asarray(target), np.asarray(predicted)),
+        (np.asarray(y_true), np.asarray(y_pred)),
         r2_score,
         paired=True,
         vectorized=False,
@@ -58,27 +58,27 @@ def r2_interval(target, predicted, seed: int, confidence: float = 0.95) -> dict[
     return {"lower": found.low, "upper": found.high}
 
 
-def success_scores(success, probability, threshold: float = 0.5) -> dict[str, float]:
+def success_scores(y_true, probability, threshold: float = 0.5) -> dict[str, float]:
     """Scores of a yes/no forecast.
 
     Parameters
     ----------
-    success : array of shape (n,), bool
+    y_true : array of shape (n,), bool or 0/1
     probability : array of shape (n,)
-        Of success.
+        Of the second class.
 
     Returns
     -------
     dict
         `roc_auc`, `f1`, `brier`, `accuracy`, `recall_0` and `recall_1` (recall of each class).
-        Always saying yes scores a high `f1` and a `recall_0` of 0.
+        A constant yes scores a high `f1` and a `recall_0` of 0.
     """
-    said = np.asarray(probability) >= threshold
+    y_pred = np.asarray(probability) >= threshold
     return {
-        "roc_auc": roc_auc_score(success, probability),
-        "f1": f1_score(success, said, zero_division=0.0),
-        "brier": brier_score_loss(success, probability),
-        "accuracy": accuracy_score(success, said),
-        "recall_0": recall_score(success, said, pos_label=0, zero_division=0.0),
-        "recall_1": recall_score(success, said, pos_label=1, zero_division=0.0),
+        "roc_auc": roc_auc_score(y_true, probability),
+        "f1": f1_score(y_true, y_pred, zero_division=0.0),
+        "brier": brier_score_loss(y_true, probability),
+        "accuracy": accuracy_score(y_true, y_pred),
+        "recall_0": recall_score(y_true, y_pred, pos_label=0, zero_division=0.0),
+        "recall_1": recall_score(y_true, y_pred, pos_label=1, zero_division=0.0),
     }

@@ -1,4 +1,4 @@
-"""Choose hyperparameters and models by cross-validation on training rows."""
+"""Cross-validation over films, with the features fitted inside each fold."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,17 +13,22 @@ from boxoffice.tabular.pipelines import fit_films
 
 
 def as_list(value) -> list:
-    """One value or several: a param may give a list to search or one value to use."""
+    """Wrap a single value: a param gives either a list to search or one value to use."""
     return value if isinstance(value, list) else [value]
+
+
+def in_words(params: dict) -> str:
+    """Write hyperparameters as 'max_depth = 3, C = 1', without the names of pipeline steps."""
+    return ", ".join(f"{name.rpartition('__')[2]} = {value}" for name, value in params.items())
 
 
 @dataclass(frozen=True)
 class Folds:
-    """Features of every fold of a cross-validation, fitted on that fold's training part alone.
+    """Features of every fold of a cross-validation, fitted on that fold's training rows alone.
 
     The features (track record, market, imputation) are the same for every model and every point of
-    a grid, so they are computed once per fold and stacked; `splits` says which stacked rows are
-    which. Searching over these is what searching over the whole pipeline would give.
+    a grid, so they are computed once per fold and stacked; `splits` holds the rows of each fold.
+    A search over them gives the same result as a search over the whole pipeline.
 
     Attributes
     ----------
@@ -52,7 +57,7 @@ class Folds:
         return cls(np.vstack(blocks), np.concatenate(rows), splits)
 
     def search(self, model: BaseEstimator, grid: dict, target, scoring: str) -> BaseEstimator:
-        """The model with the values of the grid that score best on average over the folds."""
+        """Set the values of the grid that score best on average over the folds (unfitted)."""
         grid = {name: as_list(values) for name, values in grid.items()}
         if all(len(values) == 1 for values in grid.values()):
             return clone(model).set_params(**{name: values[0] for name, values in grid.items()})
@@ -82,7 +87,7 @@ class Folds:
         return {name: scores[f"test_{name}"] for name in scoring}
 
     def predict(self, model: BaseEstimator, target) -> np.ndarray:
-        """Out-of-fold predictions, shape (n_films,): each by a model that did not see the film."""
+        """Out-of-fold predictions, shape (n_films,)."""
         y = np.asarray(target)[self.rows]
         predicted = np.empty(len(np.unique(self.rows)))
         for train, test in self.splits:

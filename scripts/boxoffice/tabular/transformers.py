@@ -1,4 +1,4 @@
-"""What came before a film, as scikit-learn transformers: budgets of its time, track records."""
+"""scikit-learn transformers of what came before a film: budgets of its time, track records."""
 
 from typing import Self
 

@@ -1,0 +1,332 @@
+"""Tune, select and score the models of a task, over feature sets, folds and splits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline
+
+from boxoffice.films.features import FEATURE_SETS, input_columns
+from boxoffice.films.splits import SPLITS, training_rows_of_both
+from boxoffice.tabular import models
+from boxoffice.tabular.export import export_model, film_card
+from boxoffice.tabular.intervals import interval_scores, residual_quantiles
+from boxoffice.tabular.pipelines import fit_films
+from boxoffice.tabular.scores import revenue_scores, success_scores
+from boxoffice.tabular.selection import Folds, in_words
+
+
+@dataclass(frozen=True)
+class Task:
+    """A target of films, the models that may predict it, and how they are scored.
+
+    Attributes
+    ----------
+    name, description : str
+        Of the exported models and their cards.
+    target : str
+        Column of the films.
+    models, baselines : dict of str to estimator
+        Unfitted, by name. Baselines are neither tuned nor selected.
+    ensemble : callable
+        Makes the ensemble from the tuned models, given by name.
+    grids : dict of str to dict
+        Hyperparameters to search, by model; a model with an empty grid is used as it is.
+    scorers : dict of str to str
+        Names of scikit-learn's scorers, by score. The first one tunes and selects.
+    scores : callable
+        Takes `y_true` and the predictions (a classifier's probabilities); returns scores by name.
+    """
+
+    name: str
+    description: str
+    target: str
+    models: dict[str, BaseEstimator]
+    baselines: dict[str, BaseEstimator]
+    ensemble: Callable[[dict[str, BaseEstimator]], BaseEstimator]
+    grids: dict[str, dict]
+    scorers: dict[str, str]
+    scores: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+
+
+def revenue_task(grids: dict[str, dict], seed: int) -> Task:
+    """Predict log revenue (natural log of 1 + USD); R2 tunes and selects."""
+    return Task(
+        "revenue",
+        "log_revenue: natural log of 1 + worldwide revenue in nominal USD",
+        "log_revenue",
+        models.revenue_models(seed),
+        models.revenue_baselines(),
+        models.revenue_ensemble,
+        grids,
+        {"r2": "r2", "rmse": "neg_root_mean_squared_error"},
+        revenue_scores,
+    )
+
+
+def success_task(grids: dict[str, dict], seed: int) -> Task:
+    """Predict success (revenue > 1.5 x budget); ROC AUC tunes and selects."""
+    return Task(
+        "success",
+        "probability that revenue > 1.5 x budget (second column of probabilities)",
+        "success",
+        models.success_models(seed),
+        models.success_baselines(),
+        models.success_ensemble,
+        grids,
+        {"roc_auc": "roc_auc"},
+        success_scores,
+    )
+
+
+class Selection(NamedTuple):
+    """Tuned, unfitted models, and the one selected for each feature set.
+
+    `tuned` and `scores` are keyed by feature set, then by model; `scores` are means over folds.
+    """
+
+    tuned: dict[str, dict[str, BaseEstimator]]
+    scores: dict[str, dict[str, float]]
+    selected: dict[str, str]
+
+    def chosen(self, grids: dict[str, dict]) -> pd.DataFrame:
+        """The values that the searches chose: columns `feature_set`, `model`, `chosen`."""
+        rows = [
+            (feature_set, name, in_words({key: tuned[name].get_params()[key] for key in grid}))
+            for feature_set, tuned in self.tuned.items()
+            for name, grid in grids.items()
+            if grid
+        ]
+        return pd.DataFrame(rows, columns=["feature_set", "model", "chosen"])
+
+
+class HeldOut(NamedTuple):
+    """Models fitted on a split's training films and scored on its test films.
+
+    `scores` is keyed by split, feature set and model; `predictions` by (split, feature set), then
+    by model; `pipelines`, the fitted selected models, by (split, feature set). `seconds` has a row
+    per fit.
+    """
+
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]]
+    predictions: dict[tuple[str, str], dict[str, np.ndarray]]
+    pipelines: dict[tuple[str, str], Pipeline]
+    seconds: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """One row per split, feature set and model, with all scores."""
+        return pd.DataFrame(
+            [
+                {"split": split, "feature_set": feature_set, "model": name, **scores}
+                for split, by_set in self.scores.items()
+                for feature_set, by_model in by_set.items()
+                for name, scores in by_model.items()
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A task's models evaluated on films.
+
+    Attributes
+    ----------
+    task : Task
+    films : DataFrame
+        Usable films with features, targets and the columns of `splits.add_splits`.
+    folds, seed : int
+        Of every cross-validation, shuffled.
+    """
+
+    task: Task
+    films: pd.DataFrame
+    folds: int
+    seed: int
+
+    def latest(self) -> np.ndarray:
+        """Mark the test films of the temporal split: bool array of shape (n_films,)."""
+        return (self.films["split_temporal"] == "test").to_numpy()
+
+    def select(self) -> Selection:
+        """Tune every model and select one per feature set, by cross-validation.
+
+        Only films that are training films in both splits take part, so no test film has a say.
+        """
+        films = self.films[training_rows_of_both(self.films)]
+        y_true = films[self.task.target].to_numpy()
+        score, scorer = next(iter(self.task.scorers.items()))
+        tuned, scores, selected = {}, {}, {}
+        for feature_set in FEATURE_SETS:
+            cv = Folds.of(feature_set, films, self.folds, self.seed)
+            candidates = {
+                name: cv.search(model, self.task.grids[name], y_true, scoring=scorer)
+                for name, model in self.task.models.items()
+            }
+            candidates["ensemble"] = self.task.ensemble(candidates)
+            means = {
+                name: cv.score(model, y_true, {score: scorer})[score].mean()
+                for name, model in candidates.items()
+            }
+            tuned[feature_set], scores[feature_set] = candidates, means
+            selected[feature_set] = max(means, key=means.get)
+        return Selection(tuned, scores, selected)
+
+    def cross_validate(
+        self, selection: Selection, baselines: bool = False
+    ) -> dict[str, dict[str, dict[str, float]]]:
+        """Score the tuned models over folds of all films; nothing is chosen by it.
+
+        Returns
+        -------
+        dict
+            Feature set -> model (`selected` among them) -> the mean of each score; of the first
+            one also the standard deviation over the folds, `<score>_std`.
+        """
+        y_true = self.films[self.task.target].to_numpy()
+        scores = {}
+        for feature_set, tuned in selection.tuned.items():
+            cv = Folds.of(feature_set, self.films, self.folds, self.seed)
+            by_model = {
+                name: self._over_folds(cv.score(model, y_true, self.task.scorers))
+                for name, model in ((self.task.baselines if baselines else {}) | tuned).items()
+            }
+            scores[feature_set] = by_model | {"selected": by_model[selection.selected[feature_set]]}
+        return scores
+
+    def _over_folds(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
+        means = {
+            name: scores[name].mean() * (-1 if scorer.startswith("neg_") else 1)
+            for name, scorer in self.task.scorers.items()
+        }
+        first, *others = means
+        std = {f"{first}_std": scores[first].std()}
+        return {first: means[first]} | std | {name: means[name] for name in others}
+
+    def score_held_out(self, selection: Selection) -> HeldOut:
+        """Fit baselines and tuned models on each split's training films; score its test films.
+
+        The entry `selected` repeats that of the selected model.
+        """
+        scores, predictions, pipelines, seconds = {}, {}, {}, []
+        for split in SPLITS:
+            test = (self.films[f"split_{split}"] == "test").to_numpy()
+            y_true = self.films.loc[test, self.task.target].to_numpy()
+            scores[split] = {}
+            for feature_set, tuned in selection.tuned.items():
+                X_test = self.films.loc[test, input_columns(feature_set, self.films)]
+                y_pred = {}
+                for name, model in (self.task.baselines | tuned).items():
+                    start = perf_counter()
+                    pipeline = self._fit(feature_set, model, ~test)
+                    fitted = perf_counter()
+                    y_pred[name] = _predicted(pipeline, X_test)
+                    seconds.append((feature_set, name, fitted - start, perf_counter() - fitted))
+                    if name == selection.selected[feature_set]:
+                        pipelines[split, feature_set] = pipeline
+                y_pred["selected"] = y_pred[selection.selected[feature_set]]
+                predictions[split, feature_set] = y_pred
+                scores[split][feature_set] = {
+                    name: self.task.scores(y_true, values) for name, values in y_pred.items()
+                }
+        columns = ["feature set", "model", "training", "prediction"]
+        return HeldOut(scores, predictions, pipelines, pd.DataFrame(seconds, columns=columns))
+
+    def _fit(self, feature_set: str, model: BaseEstimator, train: np.ndarray) -> Pipeline:
+        return fit_films(feature_set, self.films[train], clone(model), self.task.target)
+
+    def intervals(self, selection: Selection, held_out: HeldOut, nominal: float) -> dict[str, dict]:
+        """Prediction intervals of the selected models, judged by the latest films.
+
+        The ends come from out-of-fold residuals of the temporal split's training films.
+
+        Returns
+        -------
+        dict
+            Feature set -> `nominal`, those of `interval_scores`, and the ends `lower` and `upper`.
+        """
+        test = self.latest()
+        y_true = self.films[self.task.target].to_numpy()
+        intervals = {}
+        for feature_set, name in selection.selected.items():
+            cv = Folds.of(feature_set, self.films[~test], self.folds, self.seed)
+            out_of_fold = cv.predict(selection.tuned[feature_set][name], y_true[~test])
+            lower, upper = residual_quantiles(y_true[~test] - out_of_fold, nominal)
+            y_pred = held_out.predictions["temporal", feature_set]["selected"]
+            intervals[feature_set] = {
+                "nominal": nominal,
+                **interval_scores(y_true[test], y_pred, lower, upper),
+                "lower": lower,
+                "upper": upper,
+            }
+        return intervals
+
+    def importance(
+        self, selection: Selection, held_out: HeldOut, feature_set: str, trees: tuple[str, ...]
+    ) -> pd.DataFrame:
+        """Importance of each feature by two measures, on the temporal split.
+
+        Returns
+        -------
+        DataFrame, indexed by feature
+            A column of impurity importance per model of `trees`; `permutation`, how much the
+            selected model's first score falls on the latest films when the feature is shuffled,
+            and its standard deviation `permutation_std`. Highest permutation importance first.
+        """
+        test = self.latest()
+        pipeline = held_out.pipelines["temporal", feature_set]
+        X_test = self.films.loc[test, input_columns(feature_set, self.films)]
+        features = pipeline[0].transform(X_test)
+        impurity = {}
+        for name in trees:
+            model = self._fit(feature_set, selection.tuned[feature_set][name], ~test)[-1]
+            impurity[name] = model.feature_importances_
+        permuted = permutation_importance(
+            pipeline[1:],
+            features,
+            self.films.loc[test, self.task.target].to_numpy(),
+            scoring=next(iter(self.task.scorers.values())),
+            n_repeats=5,
+            random_state=self.seed,
+            n_jobs=-1,
+        )
+        return (
+            pd.DataFrame(impurity, index=pd.Index(features.columns, name="feature"))
+            .assign(permutation=permuted.importances_mean, permutation_std=permuted.importances_std)
+            .sort_values("permutation", ascending=False)
+        )
+
+    def export(self, selection: Selection, held_out: HeldOut, source: str, **cards: dict) -> None:
+        """Export the selected models of `classic` and `pre_release`.
+
+        These are the measured pipelines, fitted on the temporal split's training films, without
+        their `features` step. They are named `<task>_<feature set>`.
+
+        Parameters
+        ----------
+        source : str
+            Where the films come from.
+        **cards
+            What else a feature set's card says, by feature set.
+        """
+        train = self.films[~self.latest()]
+        for feature_set in ("classic", "pre_release"):
+            pipeline = held_out.pipelines["temporal", feature_set]
+            card = {
+                "target": self.task.description,
+                "source": source,
+                "selected": selection.selected[feature_set],
+                "metrics": {"temporal": held_out.scores["temporal"][feature_set]["selected"]},
+                **cards.get(feature_set, {}),
+                **film_card(feature_set, train),
+            }
+            features = pipeline[0].transform(train[input_columns(feature_set, train)])
+            export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)
+
+
+def _predicted(model: BaseEstimator, X: pd.DataFrame) -> np.ndarray:
+    return model.predict_proba(X)[:, 1] if is_classifier(model) else model.predict(X)

@@ -1,0 +1,106 @@
+"""Figures of scores and forecasts, shared by notebooks."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
+
+
+def score_bars(results: pd.DataFrame, score: str, label: str, title: str) -> Figure:
+    """Bars of a score by model and feature set, one panel per split.
+
+    `results` is a table of `HeldOut.table`; the constant baseline and the repeated selected model
+    are left out.
+    """
+    shown = results[~results["model"].isin(["baseline", "selected"])]
+    grid = sns.catplot(
+        shown, kind="bar", x=score, y="model", hue="feature_set", col="split", height=4, aspect=1.2
+    )
+    grid.set_axis_labels(label, "").set_titles("{col_name} split")
+    grid.set(xlim=(min(0.0, shown[score].min()), None))
+    grid.figure.suptitle(title, y=1.03)
+    return grid.figure
+
+
+def predicted_actual(points: pd.DataFrame, title: str) -> Figure:
+    """Scatter forecasts against outcomes: columns `actual` and `predicted`, log10 USD."""
+    figure, axis = plt.subplots(figsize=(5.6, 5.2))
+    axis.scatter(points["actual"], points["predicted"], s=12, alpha=0.6)
+    ends = [points.min().min(), points.max().max()]
+    axis.plot(ends, ends, color="k", linewidth=1)
+    axis.set(title=title, xlabel="actual, log10 USD", ylabel="predicted, log10 USD")
+    return figure
+
+
+def importances(table: pd.DataFrame, top: int = 15) -> Figure:
+    """Draw a table of `Evaluation.importance`: permutation on the left, impurity on the right."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    permutation = table.head(top)[::-1]
+    axes[0].barh(permutation.index, permutation["permutation"], xerr=permutation["permutation_std"])
+    axes[0].set(title="Permutation importance", xlabel="fall of the score on the latest films")
+    impurity = table.drop(columns=["permutation", "permutation_std"])
+    largest = impurity.mean(axis=1).nlargest(top).index[::-1]
+    impurity.loc[largest].plot.barh(ax=axes[1])
+    axes[1].set(title="Impurity importance", xlabel="share of the gain in training", ylabel="")
+    return figure
+
+
+def forecast_intervals(y_true: np.ndarray, y_pred: np.ndarray, interval: dict) -> Figure:
+    """Draw forecasts in ascending order with their interval, and coverage by quarter.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n,)
+        Natural log of USD.
+    interval : dict
+        One of `Evaluation.intervals`.
+    """
+    order, nominal = np.argsort(y_pred), interval["nominal"]
+    middle, rank = y_pred[order] / np.log(10), np.arange(len(order))
+    ends = [middle + interval[end] / np.log(10) for end in ("lower", "upper")]
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4), width_ratios=(3, 1), layout="constrained")
+    axes[0].fill_between(rank, *ends, alpha=0.25, label=f"{nominal:.0%} interval")
+    axes[0].plot(rank, middle, label="forecast")
+    axes[0].scatter(rank, y_true[order] / np.log(10), s=6, color="k", label="actual")
+    axes[0].set(
+        title="Forecasts and outcomes", xlabel="films, ordered by forecast", ylabel="log10 USD"
+    )
+    axes[0].legend(loc="lower right")
+    axes[1].bar(["lowest", "2nd", "3rd", "highest"], interval["coverage_by_quartile"].values())
+    axes[1].axhline(nominal, color="k", linestyle="--", label="nominal")
+    axes[1].set(title="Coverage by quarter", xlabel="quarter of forecasts", ylabel="share inside")
+    return figure
+
+
+def decisions(y_true: np.ndarray, probabilities: dict[str, np.ndarray], shown: str) -> Figure:
+    """Draw what a probability of success decides at 0.5, how it ranks, and how it is calibrated.
+
+    Parameters
+    ----------
+    y_true : array of shape (n,), bool
+    probabilities : dict of str to array of shape (n,)
+        Of success, by feature set; each gets a ROC curve.
+    shown : str
+        The feature set of the other two panels.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        y_true,
+        probabilities[shown] >= 0.5,
+        display_labels=["no success", "success"],
+        colorbar=False,
+        ax=axes[0],
+    )
+    axes[0].grid(False)
+    for name, probability in probabilities.items():
+        RocCurveDisplay.from_predictions(y_true, probability, name=name, ax=axes[1])
+    axes[1].plot([0, 1], [0, 1], color="k", linestyle="--")
+    CalibrationDisplay.from_predictions(
+        y_true, probabilities[shown], n_bins=8, strategy="quantile", name=shown, ax=axes[2]
+    )
+    for axis, title in zip(axes, ("Decisions at 0.5", "Ranking", "Calibration"), strict=True):
+        axis.set_title(title)
+    return figure

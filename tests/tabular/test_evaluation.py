@@ -1,0 +1,171 @@
+"""Evaluation of a task: who may have a say, what is fitted on which films, and what is reported."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import KFold
+
+from boxoffice.films.credits import credit_roles
+from boxoffice.films.features import FEATURE_SETS, film_facts
+from boxoffice.films.schema import clean, read_source
+from boxoffice.films.splits import SPLITS, add_splits, training_rows_of_both
+from boxoffice.paths import RAW
+from boxoffice.tabular.evaluation import Evaluation, revenue_task, success_task
+
+REVENUE_GRIDS = {
+    "linear": {"ridge__alpha": [1, 100]},
+    "random_forest": {"n_estimators": 5, "max_depth": [2, 4]},
+    "extra_trees": {},
+    "gradient_boosting": {"n_estimators": 5},
+    "xgboost": {"n_estimators": 5},
+}
+SUCCESS_GRIDS = {
+    "logistic_regression": {"logisticregression__C": [0.01, 1]},
+    "decision_tree": {"max_depth": 2},
+    "xgboost": {"n_estimators": 5},
+}
+
+
+@pytest.fixture(scope="module")
+def films():
+    movies, credits, _ = read_source(RAW / "open_films")
+    movies = movies.iloc[:300]
+    films = clean(movies).merge(credit_roles(movies, credits), on="id", validate="one_to_one")
+    films = add_splits(films.join(film_facts(films)), test_size=0.3, seed=42)
+    return films[films["usable"]].reset_index(drop=True)
+
+
+def evaluation_of(task, films):
+    return Evaluation(task, films, folds=3, seed=7)
+
+
+@pytest.fixture(scope="module")
+def revenue(films):
+    return evaluation_of(revenue_task(REVENUE_GRIDS, seed=7), films)
+
+
+@pytest.fixture(scope="module")
+def success(films):
+    return evaluation_of(success_task(SUCCESS_GRIDS, seed=7), films)
+
+
+@pytest.fixture(scope="module")
+def selection(revenue):
+    return revenue.select()
+
+
+@pytest.fixture(scope="module")
+def held_out(revenue, selection):
+    return revenue.score_held_out(selection)
+
+
+def test_the_best_mean_score_is_selected(selection):
+    for feature_set in FEATURE_SETS:
+        scores = selection.scores[feature_set]
+        assert set(scores) == {*REVENUE_GRIDS, "ensemble"}
+        assert scores[selection.selected[feature_set]] == max(scores.values())
+
+
+def test_what_was_chosen_is_told_in_words(selection):
+    chosen = selection.chosen(REVENUE_GRIDS).set_index(["feature_set", "model"])["chosen"]
+    assert len(chosen) == len(FEATURE_SETS) * 4  # nothing is searched for extra_trees
+    alpha = selection.tuned["full"]["linear"].get_params()["ridge__alpha"]
+    assert chosen["full", "linear"] == f"alpha = {alpha}"
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_test_films_have_no_say_in_the_selection(revenue, films, selection, split):
+    spoilt = films.copy()
+    test = spoilt[f"split_{split}"] == "test"
+    spoilt.loc[test, "log_revenue"] = np.random.default_rng(0).uniform(5, 22, test.sum())
+    again = evaluation_of(revenue.task, spoilt).select()
+    assert again.scores == selection.scores
+    assert again.selected == selection.selected
+
+
+def test_training_films_do_have_a_say(revenue, films, selection):
+    spoilt = films.copy()
+    spoilt.loc[training_rows_of_both(films), "log_revenue"] *= -1
+    assert evaluation_of(revenue.task, spoilt).select().scores != selection.scores
+
+
+def test_held_out_scores_are_those_of_a_plain_fit(films, held_out):
+    for split in SPLITS:
+        train, test = (films[films[f"split_{split}"] == part] for part in ("train", "test"))
+        line = LinearRegression().fit(train[["log_budget"]], train["log_revenue"])
+        expected = r2_score(test["log_revenue"], line.predict(test[["log_budget"]]))
+        for feature_set in FEATURE_SETS:
+            scores = held_out.scores[split][feature_set]
+            assert scores["log_budget"]["r2"] == pytest.approx(expected)
+            assert scores["baseline"]["r2"] <= 0
+
+
+def test_the_selected_pipeline_is_the_one_that_was_scored(films, selection, held_out):
+    test = films[films["split_temporal"] == "test"]
+    for feature_set, name in selection.selected.items():
+        pipeline = held_out.pipelines["temporal", feature_set]
+        predicted = held_out.predictions["temporal", feature_set]
+        assert (predicted["selected"] == predicted[name]).all()
+        assert (pipeline.predict(test) == predicted["selected"]).all()
+        scores = held_out.scores["temporal"][feature_set]
+        assert scores["selected"] == scores[name]
+
+
+def test_the_table_and_the_seconds_have_a_row_per_model(held_out):
+    models = len(REVENUE_GRIDS) + 3  # the ensemble and two baselines
+    table = held_out.table()
+    assert len(table) == len(SPLITS) * len(FEATURE_SETS) * (models + 1)
+    assert not table.duplicated(["split", "feature_set", "model"]).any()
+    assert len(held_out.seconds) == len(SPLITS) * len(FEATURE_SETS) * models
+    assert (held_out.seconds[["training", "prediction"]] > 0).all().all()
+
+
+def test_cross_validation_gives_means_over_the_folds(revenue, films, selection):
+    scores = revenue.cross_validate(selection, baselines=True)
+    errors = []
+    for train, test in KFold(3, shuffle=True, random_state=7).split(films):
+        median = films["log_revenue"].iloc[train].median()
+        errors.append(np.sqrt(np.mean((films["log_revenue"].iloc[test] - median) ** 2)))
+    for feature_set, by_model in scores.items():
+        assert list(by_model["baseline"]) == ["r2", "r2_std", "rmse"]
+        assert by_model["baseline"]["rmse"] == pytest.approx(np.mean(errors))
+        assert by_model["selected"] == by_model[selection.selected[feature_set]]
+
+
+def test_intervals_hold_about_what_they_promise(revenue, films, selection, held_out):
+    intervals = revenue.intervals(selection, held_out, nominal=0.8)
+    assert set(intervals) == set(FEATURE_SETS)
+    for feature_set, interval in intervals.items():
+        assert interval["lower"] < interval["upper"]
+        assert interval["width"] == pytest.approx(interval["upper"] - interval["lower"])
+        y_true = films.loc[revenue.latest(), "log_revenue"].to_numpy()
+        error = y_true - held_out.predictions["temporal", feature_set]["selected"]
+        inside = (error >= interval["lower"]) & (error <= interval["upper"])
+        assert interval["coverage"] == pytest.approx(inside.mean())
+
+
+def test_importance_names_every_feature_once(revenue, selection, held_out):
+    table = revenue.importance(selection, held_out, "pre_release", trees=("random_forest",))
+    names = held_out.pipelines["temporal", "pre_release"][0].get_feature_names_out()
+    assert set(table.index) == set(names)
+    assert table["random_forest"].sum() == pytest.approx(1)
+    assert table["permutation"].is_monotonic_decreasing
+
+
+def test_success_is_scored_by_probability(success, films):
+    selection = success.select()
+    held_out = success.score_held_out(selection)
+    train, test = (films[films["split_temporal"] == part] for part in ("train", "test"))
+    line = LogisticRegression().fit(train[["log_budget"]], train["success"])
+    expected = roc_auc_score(test["success"], line.predict_proba(test[["log_budget"]])[:, 1])
+    scores = held_out.scores["temporal"]["classic"]
+    assert scores["log_budget"]["roc_auc"] == pytest.approx(expected)
+    assert scores["baseline"]["roc_auc"] == 0.5
+    rate = held_out.predictions["temporal", "classic"]["baseline"]
+    assert rate == pytest.approx(train["success"].mean())
+    cross_validated = success.cross_validate(selection)
+    assert set(cross_validated["full"]) == {*SUCCESS_GRIDS, "ensemble", "selected"}
+    assert set(cross_validated["full"]["ensemble"]) == {"roc_auc", "roc_auc_std"}
+    assert isinstance(held_out.table(), pd.DataFrame)
