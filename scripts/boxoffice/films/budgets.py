@@ -1,6 +1,6 @@
-"""How a budget compares with those of its time: the arithmetic behind the market, on arrays alone.
+"""Compare a film's budget with those of the years before its release.
 
-The service imports it, so it needs no scikit-learn; the transformer is `market.MarketContext`.
+Arrays only, so that the service needs no scikit-learn; `MarketContext` is the transformer.
 """
 
 import numpy as np
@@ -11,36 +11,8 @@ YEARS = 5.0
 DAYS_PER_YEAR = 365.25
 
 
-class _SmallerBefore:
-    """How many of the values at places [low, high) are smaller than another value.
-
-    A wavelet matrix (Claude and Navarro, 2012, https://doi.org/10.1007/978-3-642-34109-0_18): it
-    goes through the bits of the values' ranks, so a query takes log2(n) steps instead of n.
-    """
-
-    def __init__(self, values: np.ndarray):
-        self.ordered = np.sort(values)
-        rank = np.searchsorted(self.ordered, values)
-        self.levels = []  # from the highest bit: its number, and how many zeros come before a place
-        for bit in reversed(range(len(values).bit_length())):
-            ones = (rank >> bit) & 1
-            self.levels.append((bit, np.concatenate([[0], np.cumsum(1 - ones)])))
-            rank = np.concatenate([rank[ones == 0], rank[ones == 1]])
-
-    def count(self, low: np.ndarray, high: np.ndarray, value: np.ndarray) -> np.ndarray:
-        rank = np.searchsorted(self.ordered, value)
-        found = np.zeros(len(rank), dtype=np.int64)
-        for bit, zeros in self.levels:
-            one = (rank >> bit) & 1 == 1
-            low_zeros, high_zeros = zeros[low], zeros[high]
-            found += np.where(one, high_zeros - low_zeros, 0)
-            low = np.where(one, zeros[-1] + low - low_zeros, low_zeros)
-            high = np.where(one, zeros[-1] + high - high_zeros, high_zeros)
-        return found
-
-
 class PastBudgets:
-    """Budgets of the training films by day, which tell a later film's rank among them.
+    """Budgets of the training films by day of release.
 
     Parameters
     ----------
@@ -50,6 +22,7 @@ class PastBudgets:
     Attributes
     ----------
     days_, log_budgets_ : arrays of shape (n,), ordered by day
+        Days since 1970-01-01 and natural log USD.
     """
 
     def __init__(self, films: pd.DataFrame):
@@ -58,24 +31,54 @@ class PastBudgets:
         self.days_ = days[order]
         self.log_budgets_ = films["log_budget"].to_numpy(float)[order]
         self._sums = np.concatenate([[0.0], np.cumsum(self.log_budgets_)])
-        self._smaller = _SmallerBefore(self.log_budgets_)
 
-    def features(self, films: pd.DataFrame, years: float) -> dict[str, np.ndarray]:
-        """`budget_rank` and `budget_relative` among the films of the years before, shape (n,) each.
+    def features(self, films: pd.DataFrame, years: float = YEARS) -> dict[str, np.ndarray]:
+        """See `among`, for films with `release_date` and `log_budget`."""
+        return self.among(_days(films), films["log_budget"].to_numpy(float), years)
 
-        0.5 and 0 where the window is too empty.
+    def among(
+        self, days: np.ndarray, log_budgets: np.ndarray, years: float = YEARS
+    ) -> dict[str, np.ndarray]:
+        """Compare budgets with those of the training films released in the years before.
+
+        Parameters
+        ----------
+        days : int array of shape (n,)
+            Days of release since 1970-01-01; films of the same day or later don't count.
+        log_budgets : array of shape (n,)
+            Natural log USD.
+        years : float
+            Length of the window.
+
+        Returns
+        -------
+        dict
+            `budget_rank`, the share of the window's budgets that are smaller, and
+            `budget_relative`, the log budget less the window's mean; shape (n,) each, 0.5 and 0
+            where fewer than `FEWEST` films are in the window.
         """
-        days, budgets = _days(films), films["log_budget"].to_numpy(float)
-        low = np.searchsorted(self.days_, days - years * DAYS_PER_YEAR, side="left")
-        high = np.searchsorted(self.days_, days, side="left")
+        low = np.searchsorted(self.days_, days - years * DAYS_PER_YEAR)
+        high = np.searchsorted(self.days_, days)
         enough = high - low >= FEWEST
         count = np.maximum(high - low, 1)
-        rank = self._smaller.count(low, high, budgets) / count
+        rank = self._smaller(low, high, log_budgets) / count
         mean = (self._sums[high] - self._sums[low]) / count
         return {
             "budget_rank": np.where(enough, rank, 0.5),
-            "budget_relative": np.where(enough, budgets - mean, 0.0),
+            "budget_relative": np.where(enough, log_budgets - mean, 0.0),
         }
+
+    def _smaller(self, low: np.ndarray, high: np.ndarray, log_budgets: np.ndarray) -> np.ndarray:
+        """Count the budgets at places [low, high) that are smaller; shape (n,)."""
+        found = np.zeros(len(low), dtype=np.int64)
+        window = low * (len(self.days_) + 1) + high
+        order = np.argsort(window, kind="stable")  # each window is sorted once, for all its films
+        window = window[order]
+        starts = np.flatnonzero(window[1:] != window[:-1]) + 1
+        for rows in np.split(order, starts) if len(order) else []:
+            budgets = np.sort(self.log_budgets_[low[rows[0]] : high[rows[0]]])
+            found[rows] = np.searchsorted(budgets, log_budgets[rows])
+        return found
 
 
 def _days(films: pd.DataFrame) -> np.ndarray:

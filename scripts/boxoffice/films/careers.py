@@ -1,43 +1,45 @@
-"""What entities' earlier films earned: the arithmetic behind the track record, on arrays alone.
+"""What the earlier films of people, companies and franchises earned.
 
-The service imports it, so it needs no scikit-learn; the transformer is `track_record.TrackRecord`.
+Arrays only, so that the service needs no scikit-learn; `TrackRecord` is the transformer.
 """
+
+from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 STATISTICS = ("count", "revenue_best", "return_mean")
 SHRINKAGE = 2.0  # average films added to a mean of prior films
-# Wrong units and typing errors (a revenue of $12) must not mark a career: beyond these, values are
-# clipped in the record, not in the target.
+# Track records clip at these values, so that a wrong unit (a revenue of $12) does not spoil a
+# career. The target is not clipped.
 LEAST_REVENUE = np.log1p(1e4)  # log USD
 MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
-DAYS = (
-    1_000_000  # more days than any calendar here holds: (entity, day) becomes entity * DAYS + day
-)
+_DAYS = 1_000_000  # more than any calendar here holds: one key, entity * _DAYS + day, orders both
 
 
-def _days(dates: pd.Series) -> np.ndarray:
-    return dates.to_numpy("datetime64[D]").astype("int64") + DAYS // 2
+def _day_numbers(days: np.ndarray) -> np.ndarray:
+    return days.astype("int64") + _DAYS // 2
 
 
-def _pairs(lists: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Flatten a column of lists: row numbers and entity ids, shape (n_pairs,) each."""
+def _pairs(lists: Sequence[Sequence[int] | None]) -> tuple[np.ndarray, np.ndarray]:
+    """Flatten lists, of which None is empty: row numbers and entity ids, shape (n_pairs,) each."""
+    lists = [() if item is None else item for item in lists]
     lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    ids = np.concatenate([np.asarray(item, dtype=np.int64) for item in lists] or [[]])
-    return np.repeat(np.arange(len(lists)), lengths), ids.astype(np.int64)
+    ids = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=lengths.sum())
+    return np.repeat(np.arange(len(lists)), lengths), ids
 
 
 class _History:
-    """All films of one role's entities, ordered by entity and day, with running sums and maxima."""
+    """Films of one role's entities by entity and day, with running sums and maxima."""
 
     def __init__(self, entity, day, revenue, multiple):
         order = np.lexsort((day, entity))
         self.entities, code = np.unique(entity[order], return_inverse=True)
         self.start = np.searchsorted(code, np.arange(len(self.entities)))
-        self.key = code * DAYS + day[order]
+        self.key = code * _DAYS + day[order]
         self.return_sum = np.concatenate([[0.0], np.cumsum(multiple[order])])
-        # One running maximum serves all entities: an offset per entity lifts each above the last.
+        # An offset per entity lifts each above the last, so one running maximum serves all.
         offset = code * 1000.0
         self.revenue_best = np.maximum.accumulate(revenue[order] + offset) - offset
 
@@ -48,13 +50,13 @@ class _History:
             return nothing, nothing
         code = np.searchsorted(self.entities, entity).clip(max=len(self.entities) - 1)
         low = self.start[code]
-        high = np.searchsorted(self.key, code * DAYS + day, side="left")
+        high = np.searchsorted(self.key, code * _DAYS + day, side="left")
         known = self.entities[code] == entity
         return np.where(known, low, 0), np.where(known, high, 0)
 
 
 class Careers:
-    """Training films by role and entity, which tell what came strictly before a film.
+    """Training films by role and entity, for the track record of films released later.
 
     Parameters
     ----------
@@ -78,38 +80,49 @@ class Careers:
         revenue = revenue.clip(min=LEAST_REVENUE)
         self.roles = roles
         self.mean_ = {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
-        day = _days(films["release_date"])
+        day = _day_numbers(films["release_date"].to_numpy("datetime64[D]"))
         self.history_ = {}
         for role in roles:
             row, entity = _pairs(films[role])
             self.history_[role] = _History(entity, day[row], revenue[row], multiple[row])
 
     def features(self, films: pd.DataFrame, shrinkage: float) -> dict[str, np.ndarray]:
-        """`<role>_<statistic>`: an array of shape (n,) each, no missing values.
-
-        `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
-        mean log of revenue / budget, drawn towards the training mean by `shrinkage` average films.
-        """
-        day = _days(films["release_date"])
+        """Those of `role_features` for every role, each an array of shape (n,)."""
+        days = films["release_date"].to_numpy("datetime64[D]")
         blocks = {}
         for role in self.roles:
-            blocks |= self._role_features(role, films[role], day, shrinkage)
+            blocks |= self.role_features(role, films[role], days, shrinkage)
         return blocks
 
-    def _role_features(
-        self, role: str, lists: pd.Series, day: np.ndarray, shrinkage: float
+    def role_features(
+        self, role: str, lists: Sequence[Sequence[int] | None], days: np.ndarray, shrinkage: float
     ) -> dict[str, np.ndarray]:
+        """`<role>_<statistic>` of n films: an array of shape (n,) each.
+
+        `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
+        mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average films.
+
+        Parameters
+        ----------
+        lists : n lists of entity ids
+            None is unknown, and NaN in the answer.
+        days : array of datetime64[D], shape (n,)
+        """
         history, n = self.history_[role], len(lists)
         row, entity = _pairs(lists)
-        low, high = history.before(entity, day[row])
+        low, high = history.before(entity, _day_numbers(days)[row])
         seen = high > low
         row, low, high = row[seen], low[seen], high[seen]
         count = np.bincount(row, high - low, minlength=n)
         total = np.bincount(row, history.return_sum[high] - history.return_sum[low], minlength=n)
         best = np.full(n, -np.inf)
         np.maximum.at(best, row, history.revenue_best[high - 1])
-        return {
+        features = {
             f"{role}_count": np.log1p(count),
             f"{role}_revenue_best": np.where(count > 0, best, self.mean_["revenue"]),
             f"{role}_return_mean": (total + shrinkage * self.mean_["return"]) / (count + shrinkage),
         }
+        unknown = [number for number, ids in enumerate(lists) if ids is None]
+        for values in features.values() if unknown else ():
+            values[unknown] = np.nan
+        return features
