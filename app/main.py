@@ -26,8 +26,8 @@ from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
 from app.uploads import Streamed, UploadRoute, begun, shown_name, stored
-from boxoffice.forecasts.film_tables import Format, TableError, iter_scored
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import Format, TableError, iter_scored
 from boxoffice.model_files import ModelFileError
 
 NAME = "boxoffice"

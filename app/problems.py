@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from boxoffice.forecasts.film_fields import FIELDS, SHOWN, first_errors
+from boxoffice.forecasts.request import SHOWN, expected, first_errors
 
 MOST_FAULTS = 20
 
@@ -68,8 +68,8 @@ def _fault(name: str, error: ErrorDetails, known: Iterable[str]) -> dict[str, An
 def _expected(name: str, error: ErrorDetails, known: Iterable[str]) -> str:
     if error["type"] == "extra_forbidden":
         return f"one of the fields {', '.join(known)}"
-    if name in FIELDS:
-        return FIELDS[name].expected
+    if takes := expected(name):
+        return takes
     if name == "body":
         return "a JSON object"
     if "expected" in error.get("ctx", {}):

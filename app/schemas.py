@@ -1,6 +1,6 @@
-"""What the service takes and answers, and its place in the OpenAPI document.
+"""What the service answers, and the examples of its OpenAPI document.
 
-What it takes, `Film` and `Engagement`, is made in `boxoffice.forecasts.film_fields`.
+What it takes, `Film` and `Engagement`, is in `boxoffice.forecasts.request`.
 """
 
 from typing import Any
@@ -8,20 +8,19 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import Field as Described
 
-from boxoffice.forecasts.film_fields import CLASSIC, FILM, Engagement, Film
-
-
-def _example(model: type[BaseModel]) -> dict[str, Any]:
-    """A whole, of its fields' examples."""
-    return {name: field.examples[0] for name, field in model.model_fields.items()}
-
+from boxoffice.forecasts.request import (
+    AFTER_RELEASE,
+    CLASSIC_FIELDS,
+    Engagement,
+    Film,
+    example,
+)
 
 # Requests
 
-AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")
-# Whole examples, for an example put together field by field would state everything at once.
-STATED = _example(Film)
-CLASSIC_EXAMPLE = {name: STATED[name] for name in CLASSIC}
+# Examples of whole requests; one put together field by field would state everything at once.
+STATED = example(Film)
+CLASSIC_EXAMPLE = {name: STATED[name] for name in CLASSIC_FIELDS}
 PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in AFTER_RELEASE}
 FILM_EXAMPLES = {
     "classic": {
@@ -34,11 +33,11 @@ FILM_EXAMPLES = {
     },
     "least": {
         "summary": "The least that must be known",
-        "value": {name: STATED[name] for name in FILM if FILM[name].required},
+        "value": {name: STATED[name] for name in ("budget", "release_year")},
     },
 }
 ENGAGEMENT_EXAMPLES = {
-    "film": {"summary": "A film that is watched to its end", "value": _example(Engagement)}
+    "film": {"summary": "A film that is watched to its end", "value": example(Engagement)}
 }
 
 
@@ -81,7 +80,7 @@ WARNINGS = _says(
         "extrapolation"
     ],
 )
-DRIVERS = _says("What moved the forecast most, the largest first.", [_example(Driver)])
+DRIVERS = _says("What moved the forecast most, the largest first.", [example(Driver)])
 INTERVAL = "Where the revenue lies with the nominal probability."
 
 
@@ -90,7 +89,7 @@ class Revenue(BaseModel):
 
     predicted_revenue: float = _says("Worldwide revenue, nominal USD.", 956_000_000.0)
     log_revenue: float = _says("Natural log of 1 + revenue.", 20.678)
-    interval: Interval = _says(INTERVAL, _example(Interval))
+    interval: Interval = _says(INTERVAL, example(Interval))
     model: str = _says(MODEL, "revenue_classic")
     drivers: list[Driver] = DRIVERS
     warnings: list[str] = WARNINGS
@@ -177,7 +176,7 @@ class Welcome(BaseModel):
     name: str = _says("The service.", "boxoffice")
     version: str = _says("Its version.", "0.1.0")
     status: str = _says("`running`.", "running")
-    models: list[LoadedModel] = _says("The models it answers with.", [_example(LoadedModel)])
+    models: list[LoadedModel] = _says("The models it answers with.", [example(LoadedModel)])
     unavailable: dict[str, str] = _says(
         "Models it lacks, and the remedy.",
         {"poster": "models/poster.json is missing: run `dvc repro poster`"},
@@ -207,7 +206,7 @@ REQUEST_ID = _says("The request's id, also in the header X-Request-ID and in the
 class Refusal(BaseModel):
     """A request that can't be understood."""
 
-    detail: list[Fault] = _says("Its faults, at most twenty.", [_example(Fault)])
+    detail: list[Fault] = _says("Its faults, at most twenty.", [example(Fault)])
     request_id: str = REQUEST_ID
 
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from boxoffice.forecasts.film_fields import SHOWN
+from boxoffice.forecasts.request import SHOWN
 
 PIECE = 1024**2  # bytes
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from boxoffice import paths
 from boxoffice.files import replacing
-from boxoffice.forecasts.film_fields import faults
-from boxoffice.forecasts.film_tables import Summary, TableError, score_file
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.request import faults
 from boxoffice.forecasts.table_files import open_table
+from boxoffice.forecasts.tables import Summary, TableError, score_file
 from boxoffice.model_files import ModelFileError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 
 from boxoffice.forecasts.forecasts import Forecasts
@@ -129,7 +130,25 @@ def test_a_card_with_another_number_of_features_is_refused(copy):
     card = card_of(copy, "hit")
     card["features"].pop()
     write_card(copy, "hit", card)
-    with pytest.raises(ModelFileError, match="takes 4 features and its card names 3"):
+    with pytest.raises(ModelFileError, match=r"hit\.onnx and its card name different features"):
+        Forecasts(copy)
+
+
+def test_a_card_that_names_the_features_in_another_order_is_refused(copy):
+    card = card_of(copy, "hit")
+    card["features"].reverse()
+    write_card(copy, "hit", card)
+    with pytest.raises(ModelFileError, match=r"hit\.onnx .* in another order: run `dvc checkout"):
+        Forecasts(copy)
+
+
+def test_a_file_that_names_no_features_is_refused(copy):
+    model = onnx.load(copy / "hit.onnx")
+    del model.metadata_props[:]
+    content = model.SerializeToString()
+    (copy / "hit.onnx").write_bytes(content)
+    write_card(copy, "hit", card_of(copy, "hit") | {"sha256": hashlib.sha256(content).hexdigest()})
+    with pytest.raises(ModelFileError, match=r"hit\.onnx and its card name different features"):
         Forecasts(copy)
 
 

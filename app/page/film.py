@@ -9,8 +9,8 @@ import gradio as gr
 from app.page.pictures import Scale, bars, render
 from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
 from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
-from boxoffice.forecasts.film_fields import faults
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.request import faults
 
 MILLION = 1_000_000
 PAYS_OFF = 1.5  # budgets
@@ -122,7 +122,7 @@ def stated_film(form: dict[str, Any]) -> dict[str, Any]:
         "certificate": None if form["certificate"] == NOT_RATED else form["certificate"],
         "genres": genres,
         **{column_name(genre): int(genre in genres) for genre in CLASSIC_GENRES},
-        "countries": [AMERICA] if form["american"] else ["another country"],
+        "countries": [AMERICA] if form["american"] else [],
         **{role: name_list(form[role]) for role in ("director", "writers", "cast", "companies")},
         **{name: form[name] for name in ("popularity", "vote_avg", "vote_count")},
     }

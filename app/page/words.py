@@ -88,7 +88,7 @@ def plain(warning: str) -> str:
 
 
 def labelled(faults: Iterable[str]) -> list[tuple[str, str]]:
-    """Faults of `film_fields.faults` as pairs of the form's label and the fault, one per label."""
+    """Faults of `request.faults` as pairs of the form's label and the fault, one per label."""
     found: dict[str, str] = {}
     for fault in faults:
         name = _NAME.match(fault).group()

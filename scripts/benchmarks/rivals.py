@@ -1,4 +1,4 @@
-"""Two services for `bench_service.py` to measure ours beside, each with one endpoint.
+"""Two services for `service.py` to measure ours beside, each with one endpoint.
 
 Both take the classic request at `/predict/revenue` and answer with the classic fields.
 """

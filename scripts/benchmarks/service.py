@@ -25,6 +25,7 @@ from tqdm import tqdm
 from benchmarks import rivals as bench_rivals
 from benchmarks import tables as bench_tables
 from boxoffice import paths
+from boxoffice.forecasts.request import AFTER_RELEASE
 
 FOLDER = Path(__file__).resolve().parent
 MIB = 2**20
@@ -216,7 +217,7 @@ def before_release(bodies: Path) -> Path:
     """The same films without popularity and votes, beside them."""
     films = [json.loads(line) for line in bodies.read_text().splitlines()]
     for film in films:
-        for name in bench_tables.REQUEST_AFTER_RELEASE:
+        for name in AFTER_RELEASE:
             del film[name]
     path = bodies.with_name("before_release.jsonl")
     path.write_text("".join(json.dumps(film) + "\n" for film in films))
@@ -231,18 +232,20 @@ def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
     heads = ["requests/s", "median, ms", "p99, ms", "p99 / median", "resident, MiB"]
     typer.echo(f"\n{tabulate(medians, heads, floatfmt=('', '.0f', '.2f', '.2f', '.2f', '.0f'))}")
     rate = table.pivot(index="round", columns="endpoint", values="rate")
-    shares = {name: (rate[name] / rate["constant"]).median() for name in ("ours", "ours, success")}
     times = (rate["ours"] / rate["classic"]).median()
     spread = medians.loc["ours", "spread"]
     return [
         *(
-            Line(
-                f"{endpoint}, share of a constant endpoint's requests/s",
-                f"{shares[name]:.0%}",
-                "at least 80%",
-                bool(shares[name] >= 0.8),
+            share_line(
+                f"{what}, share of a constant endpoint's requests/s",
+                (rate[name] / rate["constant"]).median(),
+                asked,
             )
-            for endpoint, name in ((REVENUE, "ours"), (SUCCESS, "ours, success"))
+            for what, name, asked in (
+                (REVENUE, "ours", 0.8),
+                (SUCCESS, "ours, success", 0.8),
+                (f"{REVENUE} of films before release", "ours, before release", 0.4),
+            )
         ),
         Line(
             f"{REVENUE}, times the classic service's",
@@ -251,11 +254,11 @@ def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
             bool(times >= 30),
         ),
         Line(f"{REVENUE}, p99 / median latency", f"{spread:.2f}", "below 3", bool(spread < 3)),
-        Line(
-            f"{REVENUE} of films before release",
-            f"{medians.loc['ours, before release', 'rate']:.0f} requests/s",
-        ),
     ]
+
+
+def share_line(what: str, share: float, asked: float) -> Line:
+    return Line(what, f"{share:.0%}", f"at least {asked:.0%}", bool(share >= asked))
 
 
 # Start
@@ -310,7 +313,7 @@ def in_process(*words: str | Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def table_lines(what: str, table: Path, models: Path, repeats: int) -> list[Line]:
+def table_lines(what: str, asked: float, table: Path, models: Path, repeats: int) -> list[Line]:
     """Score a table and run the bare models in turns; medians."""
     scored, bare = [], []
     for _ in tqdm(range(repeats), desc=what, leave=False):
@@ -321,16 +324,11 @@ def table_lines(what: str, table: Path, models: Path, repeats: int) -> list[Line
     rates = pd.Series([each["rows"] / each["seconds"] for each in scored])
     bares = pd.Series([each["rate"] for each in bare])
     peak = max(each["peak"] for each in scored)
-    share, rate = (rates / bares).median(), rates.median()
     rows = f"{what}, {scored[0]['rows']:,} rows"
     way = f"{bare[-1]['block']} rows in a block, {bare[-1]['threads']}"
     return [
-        Line(
-            f"{rows}: from file to file",
-            f"{rate:,.0f} rows/s, {share:.0%} of bare",
-            "200,000 rows/s or 80%",
-            bool(rate >= 200_000 or share >= 0.8),
-        ),
+        Line(f"{rows}: from file to file", f"{rates.median():,.0f} rows/s"),
+        share_line(f"{rows}: share of ONNX Runtime alone", (rates / bares).median(), asked),
         Line(f"{rows}: ONNX Runtime alone, {way}", f"{bares.median():,.0f} rows/s"),
         Line(f"{rows}: resident at most", f"{peak / MIB:.0f} MiB", "below 1024 MiB", peak < 2**30),
     ]
@@ -392,13 +390,13 @@ def main(
         if Part.start in parts:
             lines += start_lines(start(models, bodies.read_text().splitlines()[0], rounds))
         if Part.tables in parts:
-            for what, count, released in (
-                ("released films", rows, True),
-                ("coming films", coming, False),
+            for what, asked_share, count, released in (
+                ("released films", 0.8, rows, True),
+                ("coming films", 0.6, coming, False),
             ):
                 table = Path(folder, "films.parquet")
                 bench_tables.write_table(films, table, count, released)
-                lines += table_lines(what, table, models, min(rounds, 3))
+                lines += table_lines(what, asked_share, table, models, min(rounds, 3))
         typer.echo(f"\n{report(lines)}")
 
 

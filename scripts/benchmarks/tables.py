@@ -1,7 +1,7 @@
-"""Films for `bench_service.py`: bodies of requests, large tables, and how fast tables are scored.
+"""Films for `service.py`: bodies of requests, large tables, and how fast tables are scored.
 
 Run by itself it is one measurement in a process of its own, which prints JSON:
-`bench_tables.py score TABLE OUT MODELS` or `bench_tables.py bare TABLE MODELS`.
+`tables.py score TABLE OUT MODELS` or `tables.py bare TABLE MODELS`.
 """
 
 import json
@@ -22,15 +22,13 @@ from tqdm import tqdm
 
 from boxoffice import paths
 from boxoffice.films.features import CLASSIC_GENRES, column_name
-from boxoffice.forecasts.film_columns import read_films
-from boxoffice.forecasts.film_tables import score_file
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_files import open_table
+from boxoffice.forecasts.tables import ChunkReader, score_file
 
 CHUNK = 50_000  # rows of a table that are made at once
 OVERVIEW = 18  # titles in a row, for a text of about TMDB's 305 characters
-AFTER_RELEASE = ("popularity", "vote_average", "vote_count")
-REQUEST_AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # the same in a request
+RATINGS = ("popularity", "vote_average", "vote_count")  # columns that exist after release alone
 THREADS = 2
 BARE_ROWS = 200_000
 TRIAL_ROWS = 10_000  # to find the best way to run the models
@@ -96,7 +94,7 @@ def write_table(films: pd.DataFrame, path: Path, rows: int, released: bool, seed
     for start, end in pairwise(starts):
         chunk = altered(films, draw, end - start).assign(id=np.arange(start, end))
         if not released:
-            chunk[list(AFTER_RELEASE)] = np.nan
+            chunk[list(RATINGS)] = np.nan
         table = pa.Table.from_pandas(chunk, preserve_index=False)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
@@ -156,20 +154,17 @@ def score(table: str, out: str, models: str) -> dict:
 def arrays(table: Path, models: Path) -> tuple[str, np.ndarray]:
     """The feature set that answers a table's rows, and the features of the first of them."""
     forecasts = Forecasts(models)
-    needed = [each["name"] for each in forecasts.cards["revenue_classic"]["features"]]
-    parts, feature_set, rows = [], "", 0
+    parts, name, rows = [], "", 0
     with open_table(table, "parquet") as opened:
         for chunk in opened.chunks(CHUNK):
-            films = read_films(
-                chunk, [name for name in AFTER_RELEASE if name in needed], forecasts.names
-            )
-            feature_set = "classic" if len(films.classic) else "pre_release"
-            features_of = getattr(forecasts, f"{feature_set}_features")
-            parts.append(features_of(getattr(films, feature_set)).astype(np.float32))
-            rows += len(parts[-1])
+            films = ChunkReader(chunk, forecasts.names, forecasts.roles).films()
+            ((answering, _, features),) = forecasts.answering(films)
+            name = answering.revenue.card["name"]
+            parts.append(features.astype(np.float32))
+            rows += len(features)
             if rows >= BARE_ROWS:
                 break
-    return feature_set, np.concatenate(parts)[:BARE_ROWS]
+    return name.removeprefix("revenue_"), np.concatenate(parts)[:BARE_ROWS]
 
 
 def sessions(feature_set: str, models: Path, threads: int) -> list[onnxruntime.InferenceSession]:

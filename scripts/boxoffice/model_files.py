@@ -13,7 +13,7 @@ from boxoffice import paths
 from boxoffice.files import replacing
 from boxoffice.reports import write_json
 
-# Before ONNX Runtime is loaded, for else it reports its use to its maker, over the network.
+# Set before ONNX Runtime is imported: it would report its use over the network.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
@@ -22,7 +22,7 @@ import onnxruntime
 BLOCK = 1024
 FEATURE_NAMES = "features"  # key of the features' names in an ONNX file's metadata
 
-# What the service asks of a card beside the features.
+# What the service reads of a card beside its features.
 REQUIRED = {
     "segments": ("model", "segments", "scores"),
     "poster": ("interval", "media", "not_for"),
@@ -124,9 +124,7 @@ class ExportedModel:
         try:
             self._session = _session(_compact(content))
         except OSError as error:
-            raise ModelFileError(
-                f"no room for {path.name} among temporary files: {error}"
-            ) from error
+            raise ModelFileError(f"no room for a temporary copy of {path.name}: {error}") from error
         except Exception as error:  # ONNX Runtime's own have no common class
             raise ModelFileError(f"{path} is no model ({error}): run `dvc repro`") from error
         written = self._session.get_modelmeta().custom_metadata_map.get(FEATURE_NAMES)
@@ -164,7 +162,7 @@ def _session(content: bytes, written: str = "") -> onnxruntime.InferenceSession:
 
 
 def _compact(content: bytes) -> bytes:
-    """The same model in ONNX Runtime's own format, which it keeps once in memory and not twice."""
+    """The same model in ONNX Runtime's own format, which takes half of the memory once loaded."""
     with TemporaryDirectory() as folder:
         if shutil.disk_usage(folder).free < 3 * len(content):
             raise OSError(f"{folder} is full")

@@ -28,8 +28,8 @@ from app.page.table import EXAMPLE_TABLE
 from app.page.words import effect_on_chance, effect_on_revenue, in_ten, labelled, money, percent
 from app.settings import Settings
 from boxoffice import paths
-from boxoffice.forecasts.film_fields import faults
-from boxoffice.forecasts.film_tables import score_file
+from boxoffice.forecasts.request import faults
+from boxoffice.forecasts.tables import score_file
 
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")

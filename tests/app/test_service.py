@@ -26,8 +26,8 @@ from app.main import create_app
 from app.media import Media
 from app.settings import Settings
 from boxoffice import paths
-from boxoffice.forecasts.film_tables import score_file
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import score_file
 
 AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")
 MEDIA = ("poster", "multimodal")

@@ -21,7 +21,7 @@ from serving import CLASSIC, PATIENCE, WATCHED, eventually, get, post, serving
 from app.main import create_app
 from app.middleware import Rules
 from app.settings import Settings, SettingsError
-from boxoffice.forecasts.film_fields import FIELDS
+from boxoffice.forecasts.request import expected
 
 JSON = {"Content-Type": "application/json"}
 BATCH = "/predict/batch"
@@ -103,8 +103,8 @@ def test_a_wrong_value_is_named_with_what_is_accepted(client, change, field):
     assert set(answer.json()) == {"detail", "request_id"}
     (fault,) = answer.json()["detail"]
     assert fault["field"] == field
-    if field in FIELDS:
-        assert fault["expected"] == FIELDS[field].expected
+    if takes := expected(field):
+        assert fault["expected"] == takes
         shown = fault["value"] if isinstance(fault["value"], str) else str(change[field])
         assert str(change[field])[:20] in shown or change[field] is None
     assert fault["message"]

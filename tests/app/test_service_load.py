@@ -20,8 +20,8 @@ from serving import CLASSIC, WATCHED, serving
 
 from app import schemas
 from boxoffice import paths
-from boxoffice.forecasts.film_tables import score_file
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import score_file
 
 SECONDS = float(os.environ.get("BOXOFFICE_SOAK_SECONDS", "8"))
 CLIENTS = 100

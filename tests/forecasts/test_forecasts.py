@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boxoffice.forecasts.film_fields import CLASSIC, ENGAGEMENT
-from boxoffice.forecasts.forecasts import AFTER_RELEASE, Forecasts
-from boxoffice.forecasts.stated_films import MOST, film_rows
+from boxoffice.films.credits import MOST
+from boxoffice.forecasts.canonical import from_requests
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.request import AFTER_RELEASE, CLASSIC_FIELDS, Engagement, Film, example
 from boxoffice.tabular.export import run_model
 
 # Inside every training range; the models' source has no popularity.
@@ -44,7 +45,7 @@ def known_person(models):
 def test_importing_it_loads_nothing_that_the_service_does_not_ship():
     heavy = ("sklearn", "scipy", "matplotlib", "pandera", "torch", "skl2onnx", "xgboost", "onnx")
     program = (
-        "import sys, boxoffice.forecasts.forecasts, boxoffice.forecasts.film_tables; "
+        "import sys, boxoffice.forecasts.forecasts, boxoffice.forecasts.tables; "
         f"print(*[name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -151,8 +152,8 @@ def test_an_unknown_name_has_no_track_record_and_that_is_said(forecasts):
 
 def test_as_many_of_a_role_count_as_in_the_pipeline(forecasts):
     cast = list(range(1, 20))
-    rows, _ = film_rows([UPCOMING | {"cast": cast}], forecasts.names)
-    assert rows["cast"].item() == cast[: MOST["cast"]]
+    films = from_requests([UPCOMING | {"cast": cast}], forecasts.names)
+    assert films.before_release(np.array([0])).roles["cast"] == [cast[: MOST["cast"]]]
 
 
 def test_what_is_not_stated_moves_nothing(forecasts):
@@ -190,7 +191,8 @@ def test_genres_may_be_stated_by_the_classic_flags_or_by_name(forecasts):
     ("stated", "same", "warning"),
     [
         ({"original_language": "EN"}, {"original_language": "en"}, None),
-        ({"original_language": "English"}, {"original_language": "xx"}, "no ISO 639-1 code"),
+        ({"original_language": "English"}, {"original_language": "en"}, None),
+        ({"original_language": "Klingonese"}, {"original_language": "xx"}, "no ISO 639 code"),
         ({"certificate": "pg-13"}, {"certificate": "PG-13"}, None),
         ({"certificate": "FSK 12"}, {"certificate": None}, "certificate: FSK 12 is none of"),
         ({"countries": ["USA"]}, {"countries": ["United States of America"]}, None),
@@ -254,33 +256,17 @@ def test_many_films_are_answered_as_each_alone(forecasts):
     films = [
         FILM | {"budget": 1e6 * (1 + n), "runtime": 80 + n, "comedy": n % 2} for n in range(300)
     ]
-    rows = pd.DataFrame(
-        {
-            "budget": [float(film["budget"]) for film in films],
-            "runtime": [float(film["runtime"]) for film in films],
-            "vote_average": [film["vote_avg"] for film in films],
-            "vote_count": [np.nan if n % 3 else films[n]["vote_count"] for n in range(300)],
-            "release_year": [float(film["release_year"]) for film in films],
-            **{f"genre_{name}": [0.0] * 300 for name in ("adventure", "fantasy", "thriller")},
-            "genre_science_fiction": [0.0] * 300,
-            "genre_action": [1.0] * 300,
-            "genre_comedy": [float(film["comedy"]) for film in films],
-        },
-        index=range(1000, 1300),
-    )
-    scored = forecasts.score(rows)
-    assert scored.index.equals(rows.index)
-    assert scored["model"].tolist() == ["pre_release" if n % 3 else "classic" for n in range(300)]
+    for n, film in enumerate(films):
+        if n % 3:
+            del film["vote_count"]
+    scored = forecasts.score(from_requests(films, forecasts.names))
+    assert scored["rated"].tolist() == [n % 3 == 0 for n in range(300)]
     for n in (0, 1, 2, 3, 297, 298, 299):
-        film = films[n] if n % 3 == 0 else {k: v for k, v in films[n].items() if k != "vote_count"}
-        alone, row = forecasts.revenue(film), scored.iloc[n]
-        if n % 3 == 0:  # before release, genres that a table lacks are unknown and not 0
-            assert row["log_revenue"] == alone["log_revenue"]
-            assert row["predicted_revenue"] == pytest.approx(alone["predicted_revenue"], rel=1e-12)
-            assert row["revenue_lower"] == pytest.approx(alone["interval"]["lower"], rel=1e-12)
-            assert row["revenue_upper"] == pytest.approx(alone["interval"]["upper"], rel=1e-12)
-            probability = forecasts.success(film)["probability_success"]
-            assert row["probability_success"] == pytest.approx(probability, abs=1e-6)
+        alone, row = forecasts.revenue(films[n]), {name: scored[name][n] for name in scored}
+        assert row["predicted_revenue"] == pytest.approx(alone["predicted_revenue"], rel=1e-12)
+        assert row["revenue_lower"] == pytest.approx(alone["interval"]["lower"], rel=1e-12)
+        assert row["revenue_upper"] == pytest.approx(alone["interval"]["upper"], rel=1e-12)
+        assert row["probability_success"] == forecasts.success(films[n])["probability_success"]
 
 
 def test_films_are_answered_together_as_alone(forecasts, models):
@@ -305,8 +291,8 @@ def test_films_are_answered_together_as_alone(forecasts, models):
 
 
 def test_hit_and_segment_are_the_models_answers(forecasts, models):
-    film = {name: field.example for name, field in ENGAGEMENT.items()}
-    features = np.array([[film[name] for name in ENGAGEMENT]])
+    film = example(Engagement)
+    features = np.array([list(film.values())])
     hit = run_model(models / "hit.onnx", features)
     answer = forecasts.hit(film)
     assert answer["hit_probability"] == pytest.approx(float(hit["probabilities"][0, 1]))
@@ -330,7 +316,7 @@ def test_engagement_and_popularity_run_from_0_to_1_over_the_training_range(forec
 
 
 def test_an_audience_outside_the_training_range_is_named(forecasts):
-    film = {name: field.example for name, field in ENGAGEMENT.items()} | {"ratings_count": 10**6}
+    film = example(Engagement) | {"ratings_count": 10**6}
     for answer in (forecasts.hit(film), forecasts.segment(film)):
         (warning,) = answer["warnings"]
         assert warning.startswith("ratings_count is outside the training films' range, ")
@@ -345,5 +331,5 @@ def test_known_films_are_the_training_films(forecasts):
 
 
 def test_the_example_of_the_classic_request_is_answered(forecasts):
-    answer = forecasts.revenue({name: field.example for name, field in CLASSIC.items()})
+    answer = forecasts.revenue({name: example(Film)[name] for name in CLASSIC_FIELDS})
     assert answer["predicted_revenue"] > 0

@@ -13,17 +13,16 @@ import pandas as pd
 import pytest
 
 from boxoffice import paths
-from boxoffice.forecasts.film_fields import (
-    CLASSIC,
-    ENGAGEMENT,
-    FIELDS,
-    FILM,
-    FURTHER,
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.request import (
+    AFTER_RELEASE,
+    CLASSIC_FIELDS,
     Engagement,
     Film,
+    example,
+    expected,
     faults,
 )
-from boxoffice.forecasts.forecasts import Forecasts
 
 COMMAND = paths.ROOT / "scripts" / "predict.py"
 ROW = {
@@ -242,9 +241,9 @@ def test_help_has_examples(predict):
 @pytest.mark.parametrize(
     "film",
     [
-        {name: field.example for name, field in CLASSIC.items()},
+        {name: example(Film)[name] for name in CLASSIC_FIELDS},
         {"budget": 2e7, "release_year": 2026, "comedy": True, "runtime": None},
-        {name: FIELDS[name].example for name in ("budget", "release_year", *FURTHER)},
+        {name: value for name, value in example(Film).items() if name not in AFTER_RELEASE},
     ],
     ids=["classic", "before its release", "all that is known before its release"],
 )
@@ -289,12 +288,8 @@ def test_a_film_that_is_none_is_told_all_its_faults(predict, film, message):
 
 
 def test_the_examples_of_all_fields_are_right():
-    assert faults(example_of(FILM)) == []
-    assert faults(example_of(ENGAGEMENT), Engagement) == []
-
-
-def example_of(fields):
-    return {name: field.example for name, field in fields.items()}
+    assert faults(example(Film)) == []
+    assert faults(example(Engagement), Engagement) == []
 
 
 @pytest.mark.parametrize(
@@ -315,14 +310,15 @@ def example_of(fields):
     ],
 )
 def test_a_field_takes_its_range_and_no_more(name, right, wrong):
-    request, fields = (Film, FILM) if name in FILM else (Engagement, ENGAGEMENT)
-    needed = {key: field.example for key, field in fields.items() if field.required}
-    for value in [*right, *([] if fields[name].required else [None])]:
+    request = Film if name in Film.model_fields else Engagement
+    fields = request.model_fields
+    needed = {key: example(request)[key] for key in fields if fields[key].is_required()}
+    for value in [*right, *([] if fields[name].is_required() else [None])]:
         assert faults(needed | {name: value}, request) == []
     for value in wrong:
         (told,) = faults(needed | {name: value}, request)
         assert told.startswith(f"{name}: ")
-        assert told.endswith(f"is not {fields[name].expected}")
+        assert told.endswith(f"is not {expected(name)}")
 
 
 def test_a_date_of_another_year_is_a_fault():

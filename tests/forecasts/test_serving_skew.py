@@ -4,13 +4,14 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
-from app import schemas
-from boxoffice.films.credits import ROLES
-from boxoffice.films.features import CLASSIC_GENRES, GENRES, column_name, input_columns
-from boxoffice.forecasts.film_fields import faults
+from boxoffice.films.features import CLASSIC_GENRES, column_name, input_columns
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.stated_films import STATED_ROLES
+from boxoffice.forecasts.names import KINDS
+from boxoffice.forecasts.request import Film, faults
+from boxoffice.forecasts.table_files import open_table
+from boxoffice.forecasts.tables import ChunkReader
 from boxoffice.tabular.pipelines import fit_films
 
 
@@ -67,7 +68,7 @@ def pre_release_request(film):
         "original_language": film["original_language"],
         "certificate": known(film.get("certificate")),
         "genres": list(film["genres"]),
-        **{role: [int(each) for each in film[role]] for role in STATED_ROLES if role in film},
+        **{role: [int(each) for each in film[role]] for role in KINDS if role in film},
     }
     if "countries" in film:
         request["countries"] = list(film["countries"])
@@ -77,7 +78,7 @@ def pre_release_request(film):
 def as_the_api_reads(request):
     """From JSON, through the schema of the request."""
     body = orjson.dumps(request, option=orjson.OPT_SERIALIZE_NUMPY)
-    return schemas.Film.model_validate_json(body).__dict__
+    return Film.model_validate_json(body).__dict__
 
 
 def test_a_classic_request_gives_the_classic_features(forecasts, films):
@@ -107,17 +108,32 @@ def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
 
 
 @pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
-def test_a_table_gives_the_same_features(forecasts, films, feature_set):
-    table = expected(feature_set, films)
+def test_a_table_gives_the_same_features(forecasts, films, workspace, tmp_path, feature_set):
     _, test = parts(films)
-    genres = {f"genre_{column_name(genre)}" for genre in GENRES}
-    columns = [
-        name
-        for name in (
-            *("budget", "popularity", "runtime", "vote_average", "vote_count", "release_date"),
-            *("original_language", "certificate", "american", *sorted(genres), *ROLES),
-        )
-        if name in test
-    ]
-    features = getattr(forecasts, f"{feature_set}_features")(test[columns])
-    np.testing.assert_array_equal(features, table)
+    if feature_set == "classic":
+        test = test[test[["vote_average", "vote_count"]].notna().all(axis=1)]
+    table = expected(feature_set, films).loc[test.index]
+    raw = as_one_table(workspace, test["id"], feature_set)
+    raw.to_csv(tmp_path / "films.csv", index=False)
+    with open_table(tmp_path / "films.csv", "csv") as opened:
+        (chunk,) = opened.chunks(len(raw))
+    reader = ChunkReader(chunk, forecasts.names, forecasts.roles)
+    ((models, rows, features),) = forecasts.answering(reader.films())
+    assert reader.faults == {}
+    assert models.features == list(table)
+    np.testing.assert_array_equal(features, table.iloc[rows])
+    assert len(rows) == len(raw)
+
+
+def as_one_table(workspace, ids, feature_set):
+    """These films of the source with their credits, votes known or unknown."""
+    source = YAML(typ="safe").load((workspace / "params.yaml").read_text())["data"]["source"]
+    movies, credits = (
+        pd.read_csv(workspace / "data" / "raw" / source / name, dtype=str, keep_default_na=False)
+        for name in ("movies.csv", "credits.csv")
+    )
+    credits = credits[["movie_id", "cast", "crew"]].rename(columns={"movie_id": "id"})
+    table = movies.merge(credits, on="id", how="left").set_index("id").loc[ids.astype(str)]
+    if feature_set == "pre_release":
+        return table.assign(vote_count="")
+    return table

@@ -18,7 +18,7 @@ from benchmarks import service as bench_service
 from benchmarks import tables as bench_tables
 from benchmarks.service import BenchError, Line, Part
 from boxoffice import paths
-from boxoffice.forecasts.film_fields import CLASSIC, faults
+from boxoffice.forecasts.request import CLASSIC_FIELDS, faults
 
 COMMAND = [sys.executable, paths.ROOT / "scripts" / "benchmarks" / "service.py"]
 needs_wrk = pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
@@ -41,7 +41,7 @@ def test_bodies_are_a_thousand_different_classic_requests(bodies):
     assert len(set(lines)) == bench_service.BODIES
     for line in lines:
         film = json.loads(line)
-        assert set(film) == set(CLASSIC) == set(bench_rivals.Film.model_fields)
+        assert set(film) == set(CLASSIC_FIELDS) == set(bench_rivals.Film.model_fields)
         assert faults(film) == []
 
 
@@ -112,7 +112,7 @@ def test_a_table_is_different_films_that_can_all_be_scored(
     table = pd.read_parquet(path)
     for name in ("title", "overview", "production_companies", "budget", "id"):
         assert table[name].nunique() > 250
-    assert table[list(bench_tables.AFTER_RELEASE)].notna().all(axis=None) == released
+    assert table[list(bench_tables.RATINGS)].notna().all(axis=None) == released
     scored = bench_tables.score(str(path), str(tmp_path / "scored.parquet"), str(models))
     assert (scored["rows"], scored["rejected"]) == (300, 0)
     assert set(pd.read_parquet(tmp_path / "scored.parquet")["model"]) == {model}

@@ -3,6 +3,9 @@
 Arrays only, so that the service needs no scikit-learn; `TrackRecord` is the transformer.
 """
 
+from collections.abc import Sequence
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 
@@ -15,15 +18,16 @@ MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
 _DAYS = 1_000_000  # more than any calendar here holds: one key, entity * _DAYS + day, orders both
 
 
-def _days(dates: pd.Series) -> np.ndarray:
-    return dates.to_numpy("datetime64[D]").astype("int64") + _DAYS // 2
+def _day_numbers(days: np.ndarray) -> np.ndarray:
+    return days.astype("int64") + _DAYS // 2
 
 
-def _pairs(lists: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Flatten a column of lists: row numbers and entity ids, shape (n_pairs,) each."""
+def _pairs(lists: Sequence[Sequence[int] | None]) -> tuple[np.ndarray, np.ndarray]:
+    """Flatten lists, of which None is empty: row numbers and entity ids, shape (n_pairs,) each."""
+    lists = [() if item is None else item for item in lists]
     lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    ids = np.concatenate([np.asarray(item, dtype=np.int64) for item in lists] or [[]])
-    return np.repeat(np.arange(len(lists)), lengths), ids.astype(np.int64)
+    ids = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=lengths.sum())
+    return np.repeat(np.arange(len(lists)), lengths), ids
 
 
 class _History:
@@ -76,38 +80,49 @@ class Careers:
         revenue = revenue.clip(min=LEAST_REVENUE)
         self.roles = roles
         self.mean_ = {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
-        day = _days(films["release_date"])
+        day = _day_numbers(films["release_date"].to_numpy("datetime64[D]"))
         self.history_ = {}
         for role in roles:
             row, entity = _pairs(films[role])
             self.history_[role] = _History(entity, day[row], revenue[row], multiple[row])
 
     def features(self, films: pd.DataFrame, shrinkage: float) -> dict[str, np.ndarray]:
-        """`<role>_<statistic>`: an array of shape (n,) each, no missing values.
+        """Those of `role_features` for every role, each an array of shape (n,)."""
+        days = films["release_date"].to_numpy("datetime64[D]")
+        blocks = {}
+        for role in self.roles:
+            blocks |= self.role_features(role, films[role], days, shrinkage)
+        return blocks
+
+    def role_features(
+        self, role: str, lists: Sequence[Sequence[int] | None], days: np.ndarray, shrinkage: float
+    ) -> dict[str, np.ndarray]:
+        """`<role>_<statistic>` of n films: an array of shape (n,) each.
 
         `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
         mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average films.
-        """
-        day = _days(films["release_date"])
-        blocks = {}
-        for role in self.roles:
-            blocks |= self._role_features(role, films[role], day, shrinkage)
-        return blocks
 
-    def _role_features(
-        self, role: str, lists: pd.Series, day: np.ndarray, shrinkage: float
-    ) -> dict[str, np.ndarray]:
+        Parameters
+        ----------
+        lists : n lists of entity ids
+            None is unknown, and NaN in the answer.
+        days : array of datetime64[D], shape (n,)
+        """
         history, n = self.history_[role], len(lists)
         row, entity = _pairs(lists)
-        low, high = history.before(entity, day[row])
+        low, high = history.before(entity, _day_numbers(days)[row])
         seen = high > low
         row, low, high = row[seen], low[seen], high[seen]
         count = np.bincount(row, high - low, minlength=n)
         total = np.bincount(row, history.return_sum[high] - history.return_sum[low], minlength=n)
         best = np.full(n, -np.inf)
         np.maximum.at(best, row, history.revenue_best[high - 1])
-        return {
+        features = {
             f"{role}_count": np.log1p(count),
             f"{role}_revenue_best": np.where(count > 0, best, self.mean_["revenue"]),
             f"{role}_return_mean": (total + shrinkage * self.mean_["return"]) / (count + shrinkage),
         }
+        unknown = [number for number, ids in enumerate(lists) if ids is None]
+        for values in features.values() if unknown else ():
+            values[unknown] = np.nan
+        return features

@@ -1,14 +1,13 @@
 """Who makes a film: people, companies and franchise, as ids by role.
 
-Every role is a fact of the billing or the contract, known before release. Roles are capped, for
-volunteers list more people for famous films; that limits what the length of a list tells of a
-film's success, and doesn't end it.
+Every role is a fact of the billing or the contract, known before release. Roles are capped, since
+volunteers list more people for famous films: the length of a list would tell of a film's success.
 """
 
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
@@ -25,18 +24,23 @@ CREW_ROLES = {
 }
 BILLED = 5  # cast members that count
 COMPANIES = 5
+MOST = {"cast": BILLED, "companies": COMPANIES} | {
+    role: most for role, (_, most) in CREW_ROLES.items()
+}
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 PEOPLE = ("cast", *CREW_ROLES)  # roles whose entities are people
 
 SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
 TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
+WORD = re.compile(r"[a-z0-9]+")
 NOT_A_NAME = frozenset(["the", "voice", "mr", "mrs", "dr", "young", "self", "himself", "herself"])
 
 
 def words(text: str) -> list[str]:
     """Lower-case words of a text, accents and punctuation dropped."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", " ", plain).split()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return WORD.findall(text.lower())
 
 
 def title_key(title: str) -> str:
@@ -81,6 +85,23 @@ def text_ids(texts: list[str]) -> list[int]:
     return [int(value >> 1) for value in hashed]
 
 
+def franchise_ids(titles: Sequence[str | None]) -> list[list[int] | None]:
+    """The franchise of each title: one id, none where `franchise_stem` is empty, None for None."""
+    stems = [None if title is None else franchise_stem(title) for title in titles]
+    ids = iter(text_ids([stem for stem in stems if stem]))
+    return [None if stem is None else [next(ids)] if stem else [] for stem in stems]
+
+
+def counted(role: str, ids: list[int]) -> list[int]:
+    """Those of a role who count, each once.
+
+    Of the crew so many different ones; of the cast and the companies the first so many records.
+    """
+    if role in CREW_ROLES:
+        return list(dict.fromkeys(ids))[: MOST[role]]
+    return list(dict.fromkeys(ids[: MOST[role]]))
+
+
 def record_ids(records: list[dict]) -> list[int]:
     """Ids of TMDB records, or of their names where a source gives no id."""
     ids = [record["id"] if "id" in record else text_ids([record["name"]])[0] for record in records]
@@ -91,8 +112,9 @@ def _records(cells: pd.Series) -> pd.Series:
     return cells.fillna("[]").map(json.loads)
 
 
-def _crew_ids(jobs: tuple[str, ...], most: int) -> Callable[[list[dict]], list[int]]:
-    return lambda crew: record_ids([p for p in crew if p.get("job") in jobs])[:most]
+def _crew_ids(role: str) -> Callable[[list[dict]], list[int]]:
+    jobs, _ = CREW_ROLES[role]
+    return lambda crew: counted(role, record_ids([p for p in crew if p.get("job") in jobs]))
 
 
 def _mean_popularity(records: list[dict]) -> float:
@@ -123,19 +145,18 @@ def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
     )
     crew = _records(joined["crew"])
     companies = _records(joined["production_companies"])
-    stems = joined["title"].map(franchise_stem)
     table = pd.DataFrame(
         {
             "id": joined["id"].astype("int64"),
             "cast": cast.map(lambda people: record_ids(people[:BILLED])),
             "companies": companies.map(lambda records: record_ids(records[:COMPANIES])),
-            "franchise": stems.map(lambda stem: text_ids([stem] if stem else [])),
+            "franchise": franchise_ids(joined["title"].to_list()),
             "characters": cast.map(
                 lambda people: text_ids(
                     character_names(p.get("character") for p in people[:BILLED])
                 )
             ),
-            **{role: crew.map(_crew_ids(*rule)) for role, rule in CREW_ROLES.items()},
+            **{role: crew.map(_crew_ids(role)) for role in CREW_ROLES},
         }
     )
     for name, people in (("cast_popularity", cast), ("crew_popularity", crew)):

@@ -52,30 +52,42 @@ def column_name(label: str) -> str:
     return label.lower().replace(" ", "_").replace("-", "_")
 
 
+def genre_column(label: str) -> str:
+    """'Science Fiction' -> 'genre_science_fiction'."""
+    return f"genre_{column_name(label)}"
+
+
 def genre_flags(genres: pd.Series, labels: tuple[str, ...] = GENRES) -> pd.DataFrame:
     """One 0/1 column per genre, named `genre_<name>`, from a column of lists of names."""
     return pd.DataFrame(
         {
-            f"genre_{column_name(label)}": genres.map(
-                lambda names, label=label: float(label in names)
-            )
+            genre_column(label): genres.map(lambda names, label=label: float(label in names))
             for label in labels
         }
     )
 
 
-def calendar_facts(dates: pd.Series) -> dict[str, pd.Series]:
-    """`weekday` (Monday = 0), `season_sin` and `season_cos` (day of the year on a circle)."""
-    angle = 2 * np.pi * dates.dt.day_of_year / 365.25
+def calendar_facts(days: np.ndarray) -> dict[str, np.ndarray]:
+    """`weekday` (Monday = 0), `season_sin` and `season_cos` (day of the year on a circle).
+
+    Parameters
+    ----------
+    days : array of datetime64[D], shape (n,)
+        NaT is unknown, and NaN in the answer.
+    """
+    day_of_year = (days - days.astype("datetime64[Y]")).astype(float) + 1
+    day_of_year[np.isnat(days)] = np.nan
+    angle = 2 * np.pi * day_of_year / 365.25
+    weekday = (days.astype("int64") + 3) % 7  # 1970 began on a Thursday
     return {
-        "weekday": dates.dt.day_of_week,
+        "weekday": np.where(np.isnat(days), np.nan, weekday),
         "season_sin": np.sin(angle),
         "season_cos": np.cos(angle),
     }
 
 
-def certificate_flags(certificates: pd.Series) -> dict[str, pd.Series]:
-    """One 0/1 column per certificate, named `certificate_<name>`."""
+def certificate_flags(certificates: np.ndarray) -> dict[str, np.ndarray]:
+    """One 0/1 column per certificate, named `certificate_<name>`, from an array of objects."""
     return {
         f"certificate_{column_name(label)}": (certificates == label).astype(float)
         for label in CERTIFICATES
@@ -100,12 +112,12 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     """
     facts = {
         "budget_implausible": (films["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
-        **calendar_facts(films["release_date"]),
+        **calendar_facts(films["release_date"].to_numpy("datetime64[D]")),
         "english": (films["original_language"] == "en").astype(float),
         **genre_flags(films["genres"]),
     }
     if "certificate" in films:
-        facts |= certificate_flags(films["certificate"])
+        facts |= certificate_flags(films["certificate"].to_numpy(object))
     if "countries" in films:
         facts["american"] = films["countries"].map(lambda names: float(AMERICA in names))
     for name in ("vote_count", "popularity"):
@@ -129,7 +141,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "vote_average",
         "vote_count",
         "release_year",
-        *(f"genre_{column_name(label)}" for label in CLASSIC_GENRES),
+        *(genre_column(label) for label in CLASSIC_GENRES),
     ]
     pre_release = [
         "log_budget",
@@ -142,7 +154,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "season_cos",
         "english",
         "american",
-        *(f"genre_{column_name(label)}" for label in GENRES),
+        *(genre_column(label) for label in GENRES),
         *(f"certificate_{column_name(label)}" for label in CERTIFICATES),
     ]
     sets = {
@@ -168,7 +180,7 @@ def without_absent(films: pd.DataFrame) -> pd.DataFrame:
     The six classic genres stay, for the classic set is the same everywhere.
     """
     usable = films[films["usable"]]
-    classic = [f"genre_{column_name(label)}" for label in CLASSIC_GENRES]
+    classic = [genre_column(label) for label in CLASSIC_GENRES]
     absent = [role for role in ROLES if not usable[role].map(len).any()]
     absent += [
         name

@@ -14,7 +14,7 @@ import numpy as np
 
 from boxoffice.films.credits import ROLES
 
-MOST = 5  # drivers that are told
+MOST = 5  # drivers that an answer names
 LEAST = 0.005  # effects below it are not worth a word: half a per cent, half a point
 
 _FEATURE_PARTS = {
@@ -88,8 +88,7 @@ class Drivers:
     def __init__(self, features: list[str], typical: np.ndarray):
         of = [part_of(feature) for feature in features]
         self.parts = list(dict.fromkeys(of))
-        # The film itself, then the film less each part: True takes the typical feature.
-        self._typical_in = np.array([[part == other for other in of] for part in ["", *self.parts]])
+        self._features_of = np.array([[part == other for other in of] for part in self.parts])
         self._typical = np.asarray(typical, dtype=np.float32)
 
     def ask(
@@ -108,19 +107,23 @@ class Drivers:
         list of (forecast, list of (part, effect))
             One per film, in the units of the forecast; the largest effects first.
         """
-        films = films.astype(np.float32)[:, None, :]
-        rows = np.where(self._typical_in, self._typical, films)
-        answers = predict(rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2])
-        return [(forecast, self._largest(forecast, less)) for forecast, *less in answers.tolist()]
-
-    def _largest(self, forecast: float, without: list[float]) -> list[tuple[str, float]]:
-        effects = [
-            (part, forecast - other)
-            for part, other in zip(self.parts, without, strict=True)
-            if abs(forecast - other) >= LEAST
+        films = films.astype(np.float32)
+        # A part whose features are typical already has no effect, so it isn't asked about.
+        other = (films != self._typical) & ~(np.isnan(films) & np.isnan(self._typical))
+        film, part = np.nonzero(other @ self._features_of.T)
+        without = np.where(self._features_of[part], self._typical, films[film])
+        answers = predict(np.concatenate([films, without])).tolist()
+        effects: list[list[tuple[str, float]]] = [[] for _ in films]
+        for number, place, answer in zip(
+            film.tolist(), part.tolist(), answers[len(films) :], strict=True
+        ):
+            effect = answers[number] - answer
+            if abs(effect) >= LEAST:
+                effects[number].append((self.parts[place], effect))
+        return [
+            (forecast, sorted(found, key=_size, reverse=True)[:MOST])
+            for forecast, found in zip(answers, effects, strict=False)
         ]
-        effects.sort(key=_size, reverse=True)
-        return effects[:MOST]
 
 
 def _size(effect: tuple[str, float]) -> float:

@@ -1,7 +1,10 @@
 """Read and write tables of films as streams, chunk by chunk: CSV and Parquet, in order.
 
-What can't be read of a row is a fault of that row alone; text that isn't UTF-8 comes out with
+What can't be read of a row is a fault of that row alone. Text that isn't UTF-8 comes out with
 U+FFFD in place of what couldn't be read.
+
+CSVs are split by Python's csv, not by pyarrow.csv: that takes everything after a quote left open
+for one cell, up to the end of its block, and can't start again at the next line.
 """
 
 import csv
@@ -20,6 +23,7 @@ Format = Literal["csv", "parquet"]
 
 MOST_CELL = csv.field_size_limit()  # characters: 131,072; the longest of TMDB 5000 has 62,970
 MOST_LINE = 2**22  # characters of a row
+MOST_LINES = 100  # of a row, so that one open quote costs no more than so many lines read twice
 MOST_COLUMNS = 1000  # of a CSV, whose short rows are filled up
 CHUNK_BYTES = 2**24  # of text in one chunk
 COMPRESSION = "snappy"  # of Parquet
@@ -311,6 +315,8 @@ class _Lines:
         if self.size >= MOST_LINE:
             self._skip_rest(line)
             raise csv.Error(f"longer than {MOST_LINE}")
+        if len(self.taken) > MOST_LINES:
+            raise csv.Error("too many lines")
         return line
 
     def _skip_rest(self, line: str) -> None:

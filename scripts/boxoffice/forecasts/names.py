@@ -1,5 +1,6 @@
-"""Whom a name means among the people and companies of the training films."""
+"""Which person or company of the training films a name or an id means."""
 
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def _key(name: str) -> str:
     return name_key(name) if len(name) > CACHED else _cached_key(name)
 
 
-class KnownNames:
+class Names:
     """Ids of the training films' people and companies.
 
     Parameters
@@ -47,14 +48,17 @@ class KnownNames:
         """Whether a training film names this id."""
         return number in self._all[kind]
 
-    def id_of(self, kind: str, number: int, name: str) -> int:
-        """The models' id of a record: its own if that means the same name here, else by its name.
+    def id_of(self, kind: str, number: int | None, name: str) -> int:
+        """The models' id of somebody whose name is known, and perhaps an id.
 
-        A table may come from a source that counts people otherwise than the models' source does.
+        The id counts if it means the same name here: a table may come from a source that numbers
+        people otherwise. Who is unknown keeps the id, or gets a negative one.
         """
-        key = self._keys.get((kind, number))
-        if key is None and number in self._all[kind]:
+        key = None if number is None else self._keys.get((kind, number))
+        if number is not None and key is None and number in self._all[kind]:
             return number  # the name means somebody better known, and the id does not
-        if key is not None and key == _key(name):
+        own = _key(name)
+        if key is not None and key == own:
             return number
-        return self._ids.get((kind, _key(name)), number)
+        found = self._ids.get((kind, own), number)
+        return ~zlib.crc32(own.encode()) if found is None else found

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from boxoffice.forecasts import known_names
-from boxoffice.forecasts.known_names import KnownNames
+from boxoffice.forecasts import names
+from boxoffice.forecasts.names import Names
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def known(tmp_path):
         columns=["kind", "key", "name", "id"],
     )
     table.to_parquet(tmp_path / "names.parquet")
-    return KnownNames(tmp_path / "names.parquet", {"person": {1, 2, 3}, "company": {1}})
+    return Names(tmp_path / "names.parquet", {"person": {1, 2, 3}, "company": {1}})
 
 
 def test_names_are_found_in_any_spelling_and_by_their_kind(known):
@@ -44,6 +44,14 @@ def test_an_id_of_another_source_is_replaced_by_the_one_the_name_has_here(known)
     assert known.id_of("person", 1, "John Smith") == 2  # 1 is somebody else here
 
 
+def test_who_has_no_id_is_known_by_name_alone(known):
+    assert known.id_of("person", None, "penelope cruz") == 1
+    nobody = known.id_of("person", None, "Nobody  At All")
+    assert nobody < 0  # so it is nobody's here
+    assert nobody == known.id_of("person", None, "nobody at all")
+    assert nobody != known.id_of("person", None, "Somebody Else")
+
+
 def test_who_is_unknown_keeps_the_id(known):
     assert known.id_of("person", 90210, "Nobody") == 90210
     assert known.id_of("company", 77, "Penelope Cruz") == 77
@@ -51,6 +59,6 @@ def test_who_is_unknown_keeps_the_id(known):
 
 def test_a_long_name_is_found_and_not_kept(known):
     long = "Penelope " * 10_000
-    kept = known_names._cached_key.cache_info().currsize
+    kept = names._cached_key.cache_info().currsize
     assert known.find("person", long) is None
-    assert known_names._cached_key.cache_info().currsize == kept
+    assert names._cached_key.cache_info().currsize == kept

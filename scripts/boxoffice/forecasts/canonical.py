@@ -1,0 +1,214 @@
+"""Films in canonical columns: what requests and tables become before features are made of them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boxoffice.films.credits import MOST, counted, franchise_ids
+from boxoffice.films.features import (
+    CERTIFICATES,
+    CLASSIC_GENRES,
+    GENRES,
+    certificate_flags,
+    column_name,
+    genre_column,
+)
+from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
+from boxoffice.forecasts.names import KINDS, Names
+from boxoffice.forecasts.request import AFTER_RELEASE
+
+# request field -> canonical column
+NUMBERS = {
+    "budget": "budget",
+    "runtime": "runtime",
+    "popularity": "popularity",
+    "vote_avg": "vote_average",
+    "vote_count": "vote_count",
+    "release_year": "release_year",
+}
+GENRE_FIELDS = {genre: column_name(genre) for genre in CLASSIC_GENRES}
+UNKNOWN_GENRES = (math.nan,) * len(GENRES)
+
+Ids = list[int]
+
+
+@dataclass
+class BeforeRelease:
+    """What only the pre-release models read, of n films.
+
+    Attributes
+    ----------
+    days : array of datetime64[D], shape (n,)
+        Of release; NaT where only the year is known.
+    columns : dict of array of shape (n,)
+        `english`, `american` and `certificate_<name>` (0/1, NaN is unknown).
+    roles : dict of role to list of n lists of ids
+        None is unknown; so is a role that is absent.
+    """
+
+    days: np.ndarray
+    columns: dict[str, np.ndarray]
+    roles: dict[str, list[Ids | None]]
+
+
+@dataclass
+class Films:
+    """Films in canonical columns.
+
+    Attributes
+    ----------
+    columns : dict of array of shape (n,)
+        `budget` (USD), `runtime` (minutes), `popularity`, `vote_average` (0-10), `vote_count`,
+        `release_year` and `genre_<name>` (0/1); NaN, or an absent column, is unknown.
+    right : bool array of shape (n,)
+        Films without a fault, which can be answered.
+    before_release : function of row numbers to BeforeRelease
+        Reads the rest of some films, for names take long to look up.
+    """
+
+    columns: dict[str, np.ndarray]
+    right: np.ndarray
+    before_release: Callable[[np.ndarray], BeforeRelease]
+
+    def __len__(self) -> int:
+        return len(self.columns["budget"])
+
+
+def genre_columns(flags: np.ndarray) -> dict[str, np.ndarray]:
+    """Flags of shape (n, n_genres) as canonical columns."""
+    return {genre_column(genre): flags[:, place] for place, genre in enumerate(GENRES)}
+
+
+def language_flag(text: str | None) -> float:
+    """Whether a film is in English, NaN if its language isn't stated."""
+    return math.nan if not text else float(language(text) == "en")
+
+
+def country_flag(countries: list[str] | None) -> float:
+    """Whether a film is American, NaN if its countries aren't stated."""
+    return math.nan if countries is None else float(any(map(is_american, countries)))
+
+
+def known_certificate(label: str | None) -> str | None:
+    """A film's certificate; many training films have none, so none is a value like the others."""
+    return certificate(label)[0] if label else None
+
+
+def genre_flags_of(names: list[str]) -> tuple[float, ...]:
+    """A flag for each of TMDB's genres."""
+    known = set(map(genre, names))
+    return tuple(float(name in known) for name in GENRES)
+
+
+# Requests
+
+
+def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
+    """Films as the fields of `request.Film` state them; None and absent are unknown."""
+
+    def before_release(rows: np.ndarray) -> BeforeRelease:
+        return _before_release([films[row] for row in rows.tolist()], names)
+
+    numbers = {
+        column: np.array([film.get(field) for film in films], dtype=float)
+        for field, column in NUMBERS.items()
+    }
+    flags = np.array([_genre_flags(film) for film in films])
+    right = np.ones(len(films), dtype=bool)
+    return Films(known_numbers(numbers) | genre_columns(flags), right, before_release)
+
+
+def _genre_flags(film: dict[str, Any]) -> tuple[float, ...]:
+    """From the list, or the six from their fields; of the others the fields say nothing."""
+    listed = film.get("genres")
+    flags = {genre: film.get(field) for genre, field in GENRE_FIELDS.items()}
+    if listed is None and all(flag is None for flag in flags.values()):
+        return UNKNOWN_GENRES
+    known = {genre for genre, flag in flags.items() if flag}
+    if listed is not None:
+        return genre_flags_of([*known, *listed])
+    return tuple(float(name in known) if name in flags else math.nan for name in GENRES)
+
+
+def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
+    labels = [known_certificate(film.get("certificate")) for film in films]
+    titles = [film.get("title") for film in films]
+    roles: dict[str, list[Ids | None]] = {}
+    if any(titles):
+        roles["franchise"] = franchise_ids([title or None for title in titles])
+    for role, kind in KINDS.items():
+        stated = [film.get(role) for film in films]
+        if any(people is not None for people in stated):
+            roles[role] = [
+                None if people is None else _member_ids(role, kind, people, names)
+                for people in stated
+            ]
+    return BeforeRelease(
+        days=np.array([film.get("release_date") for film in films], dtype="datetime64[D]"),
+        columns={
+            "english": np.array([language_flag(film.get("original_language")) for film in films]),
+            "american": np.array([country_flag(film.get("countries")) for film in films]),
+            **certificate_flags(np.array(labels, dtype=object)),
+        },
+        roles=roles,
+    )
+
+
+def _member_ids(role: str, kind: str, people: list[str | int], names: Names) -> Ids:
+    return counted(
+        role,
+        [each if isinstance(each, int) else names.id_of(kind, None, each) for each in people],
+    )
+
+
+def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
+    """A warning for each text of a request that nothing is known by."""
+    warnings = []
+    text, label = film.get("original_language"), film.get("certificate")
+    if text and language(text) is None:
+        warnings.append(
+            f"original_language: {text} is no ISO 639 code or name of a language, so counts as "
+            "not English"
+        )
+    if label and not certificate(label)[1]:
+        warnings.append(
+            f"certificate: {label} is none of {', '.join(CERTIFICATES)}, so counts as none"
+        )
+    warnings += [
+        f"genres: {name} is none of TMDB's"
+        for name in film.get("genres") or ()
+        if genre(name) is None
+    ]
+    for role, kind in KINDS.items():
+        if people := film.get(role):
+            warnings += _people_warnings(role, kind, people, names)
+    return warnings
+
+
+def _people_warnings(role: str, kind: str, people: list[str | int], names: Names) -> list[str]:
+    most = MOST[role]
+    ids = [each if isinstance(each, int) else names.find(kind, each) for each in people[:most]]
+    warnings = [
+        f"{role}: {each} has no track record in the training films"
+        for each, number in zip(people, ids, strict=False)
+        if number is None or not names.has(kind, number)
+    ]
+    if len(people) > most:
+        warnings.append(f"{role}: the first {most} count, as in the training films")
+    return warnings
+
+
+def stated_value(part: str, film: dict[str, Any]) -> Any:
+    """What a film states of a part of `drivers`: genres from flags and list, a series by title."""
+    if part == "genres":
+        flags = [genre for genre, field in GENRE_FIELDS.items() if film.get(field)]
+        return list(dict.fromkeys([*flags, *(film.get("genres") or [])]))
+    return film.get("title" if part == "franchise" else part)
+
+
+def asked_for_votes(film: dict[str, Any]) -> list[str]:
+    """The fields that exist only after release and that a film states."""
+    return [field for field in AFTER_RELEASE if film.get(field) is not None]

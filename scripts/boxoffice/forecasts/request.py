@@ -1,0 +1,241 @@
+"""The requests: which fields a film may be stated in, and which values each takes.
+
+A field is added here, and read in `canonical`. Tables keep to the same ranges.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from boxoffice.films.features import CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
+
+FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
+MOST_TEXT = 500  # characters of a title, of a name
+MOST_NAMES = 200  # people of a role, companies, countries of a film
+SHOWN = 80  # characters of a wrong value that a message repeats
+OTHER_YEAR = "other_year"  # the type of our own error, beside pydantic's
+
+A_DATE = f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}"
+A_TEXT = f"a text of at most {MOST_TEXT} characters"
+NAMES = f"a list of at most {MOST_NAMES} names"
+PEOPLE = f"a list of at most {MOST_NAMES} names or ids"
+
+
+def _check_date(text: str, film: ValidationInfo) -> str:
+    if date.fromisoformat(text).isoformat() != text or not FIRST_FILM <= text <= LAST_FILM:
+        raise ValueError("no such day")
+    year = film.data.get("release_year")
+    if year is not None and int(text[:4]) != year:
+        raise PydanticCustomError(
+            OTHER_YEAR, "not in {year}, which release_year says", {"year": year}
+        )
+    return text
+
+
+def _whole(lowest: int, highest: int) -> Any:
+    """A whole number, which may be written 9500.0."""
+    schema = {"type": "integer", "minimum": lowest, "maximum": highest}
+    return Annotated[
+        float,
+        Field(ge=lowest, le=highest, multiple_of=1),
+        AfterValidator(int),
+        WithJsonSchema(schema),
+    ]
+
+
+Flag = Annotated[
+    Annotated[float, Field(ge=0, le=1, multiple_of=1)] | StrictBool,
+    AfterValidator(int),
+    WithJsonSchema({"enum": [0, 1, False, True]}),
+]
+Date = Annotated[
+    str, AfterValidator(_check_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+Text = Annotated[str, Field(max_length=MOST_TEXT)]
+_Name = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
+_Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
+NameList = Annotated[list[_Name], Field(max_length=MOST_NAMES)]
+PeopleList = Annotated[list[_Name | _Id], Field(max_length=MOST_NAMES)]
+
+
+def _field(words: str, takes: str, example: Any, default: Any = None, **rules: Any) -> Any:
+    """A field with its description, 'words: takes.'; `...` as default makes it required."""
+    return Field(default, description=f"{words}: {takes}.", examples=[example], **rules)
+
+
+def _genre_flag(name: str, example: int) -> Any:
+    return _field(f"Whether its genres name {name}", "0 or 1", example)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class Film(_Request):
+    """A film. What is left out, or null, is not known."""
+
+    budget: float = _field(
+        "Production budget, nominal",
+        "a number above 0, at most 10,000,000,000 (USD)",
+        237_000_000,
+        ...,
+        gt=0,
+        le=10_000_000_000,
+    )
+    popularity: float | None = _field(
+        "TMDB popularity", "a number from 0 to 1,000,000", 150.4, ge=0, le=1_000_000
+    )
+    runtime: float | None = _field(
+        "Length; 0 is unknown", "a number from 0 to 2,000 (minutes)", 162, ge=0, le=2000
+    )
+    vote_avg: float | None = _field(
+        "Mean vote", "a number from 0 to 10 (points of 10)", 7.2, ge=0, le=10
+    )
+    vote_count: float | None = _field(
+        "Votes cast", "a number from 0 to 1,000,000,000 (votes)", 11_800, ge=0, le=1_000_000_000
+    )
+    release_year: _whole(1888, 2100) = _field(
+        "Year of release", "a year from 1888 to 2100", 2009, ...
+    )
+    action: Flag | None = _genre_flag("Action", 1)
+    adventure: Flag | None = _genre_flag("Adventure", 1)
+    fantasy: Flag | None = _genre_flag("Fantasy", 1)
+    science_fiction: Flag | None = _genre_flag("Science Fiction", 1)
+    thriller: Flag | None = _genre_flag("Thriller", 0)
+    comedy: Flag | None = _genre_flag("Comedy", 0)
+    title: Text | None = _field("Title, by which its series is found", A_TEXT, "Avatar")
+    release_date: Date | None = _field(
+        "Day of release, in the year of release_year", A_DATE, "2009-12-10"
+    )
+    original_language: Text | None = _field("Language, by ISO 639 code or name", A_TEXT, "en")
+    certificate: Text | None = _field(
+        f"American certificate, one of {', '.join(CERTIFICATES)}", A_TEXT, "PG-13"
+    )
+    genres: NameList | None = _field(
+        f"TMDB's genres, of {', '.join(GENRES)}",
+        NAMES,
+        ["Action", "Adventure", "Fantasy", "Science Fiction"],
+    )
+    countries: NameList | None = _field(
+        "Production countries, by name or ISO 3166 code", NAMES, ["United States of America"]
+    )
+    cast: PeopleList | None = _field(
+        "The cast, in the order of billing", PEOPLE, ["Sam Worthington", "Zoe Saldana"]
+    )
+    companies: PeopleList | None = _field(
+        "Production companies", PEOPLE, ["Twentieth Century Fox Film Corporation"]
+    )
+    director: PeopleList | None = _field("Directors", PEOPLE, ["James Cameron"])
+    writers: PeopleList | None = _field(
+        "Writers of the screenplay, the story or the novel", PEOPLE, ["James Cameron"]
+    )
+    producers: PeopleList | None = _field("Producers", PEOPLE, ["Jon Landau"])
+    executives: PeopleList | None = _field("Executive producers", PEOPLE, ["Laeta Kalogridis"])
+    composer: PeopleList | None = _field("Composers", PEOPLE, ["James Horner"])
+    editor: PeopleList | None = _field("Editors", PEOPLE, ["Stephen E. Rivkin"])
+    photography: PeopleList | None = _field("Directors of photography", PEOPLE, ["Mauro Fiore"])
+    casting: PeopleList | None = _field("Casting directors", PEOPLE, ["Mali Finn"])
+
+
+class Engagement(_Request):
+    """How a film was watched and rated."""
+
+    avg_watch_time: float = _field(
+        "Mean time that a viewer watches",
+        "a number above 0, at most 2,000 (minutes)",
+        112,
+        ...,
+        gt=0,
+        le=2000,
+    )
+    completion_rate: float = _field(
+        "Share of the film that a viewer sees",
+        "a number from 0 to 1 (share, 0.85 and not 85)",
+        0.85,
+        ...,
+        ge=0,
+        le=1,
+    )
+    ratings_count: _whole(0, 1_000_000_000) = _field(
+        "Ratings given", "a whole number from 0 to 1,000,000,000 (ratings)", 9500, ...
+    )
+    avg_rating: float = _field("Mean rating", "a number from 1 to 5 (stars)", 4.4, ..., ge=1, le=5)
+
+
+AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # what exists after release alone
+# The request of the classic projects: numbers, and a flag for each of six genres.
+CLASSIC_FIELDS = (
+    *("budget", "popularity", "runtime", "vote_avg", "vote_count", "release_year"),
+    *map(column_name, CLASSIC_GENRES),
+)
+_FIELDS = Film.model_fields | Engagement.model_fields
+
+
+def example(request: type[BaseModel]) -> dict[str, Any]:
+    """A request with the example of every field."""
+    return {name: field.examples[0] for name, field in request.model_fields.items()}
+
+
+def expected(name: str) -> str | None:
+    """The values that a field takes: 'a number from 0 to 10 (points of 10)'."""
+    return _FIELDS[name].description.rpartition(": ")[2][:-1] if name in _FIELDS else None
+
+
+def limits(name: str) -> tuple[float, float, bool]:
+    """Lowest and highest value of a number, and whether the lowest itself is allowed."""
+    rules = {
+        key: getattr(rule, key)
+        for rule in _FIELDS[name].metadata
+        for key in ("gt", "ge", "le")
+        if getattr(rule, key, None) is not None
+    }
+    return rules.get("gt", rules.get("ge")), rules["le"], "ge" in rules
+
+
+def faults(film: Any, request: type[BaseModel] = Film) -> list[str]:
+    """What is wrong with a film as it was stated, one text per field.
+
+    Parameters
+    ----------
+    film : dict
+        Values by field; None is a field that was not stated.
+    request : Film or Engagement
+    """
+    try:
+        request.model_validate(film)
+    except ValidationError as error:
+        errors = first_errors(error.errors()).items()
+        return [_in_words(name, fault, film, request.model_fields) for name, fault in errors]
+    return []
+
+
+def first_errors(errors: Iterable[ErrorDetails]) -> dict[str, ErrorDetails]:
+    """Pydantic's errors by field, the first of each; `body` is the request as a whole."""
+    found: dict[str, ErrorDetails] = {}
+    for error in errors:
+        found.setdefault(str(error["loc"][0]) if error["loc"] else "body", error)
+    return found
+
+
+def _in_words(name: str, error: ErrorDetails, film: Any, known: Iterable[str]) -> str:
+    if not error["loc"]:
+        return f"{film!r:.{SHOWN}} is not a JSON object"
+    if error["type"] == "extra_forbidden":
+        return f"{name} is no field of a film; the fields are {', '.join(known)}"
+    if film.get(name) is None:
+        return f"{name} is missing: give {expected(name)}"
+    if error["type"] == OTHER_YEAR:
+        return f"{name}: {film[name]} is {error['msg']}"
+    return f"{name}: {film[name]!r:.{SHOWN}} is not {expected(name)}"
