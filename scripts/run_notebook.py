@@ -30,6 +30,7 @@ from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
 from boxoffice import paths
+from boxoffice.compute import environment
 from boxoffice.files import replacing
 
 KERNEL = "python3"
@@ -201,15 +202,9 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
         ran until then.
     """
     # The kernel imports the package of this checkout, whatever is installed.
-    environment = {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(paths.ROOT / "scripts"), os.environ.get("PYTHONPATH")])
-        ),
-        "OMP_NUM_THREADS": "1",  # sums come in one order; models set their own thread count
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "PYTHONHASHSEED": "0",
-    }
-    os.environ.update(environment)
+    modules = filter(None, [str(paths.ROOT / "scripts"), os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(modules)
+    os.environ.update(environment(values.get("exact", True)))
     failed.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "source.ipynb"), Path(folder, "output.ipynb")

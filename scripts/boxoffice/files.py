@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+STAND_IN = "stand-in rendered by boxoffice"
+
 
 class SourceError(ValueError):
     """A source can't be used at all; the message names the file, the fault and the remedy."""

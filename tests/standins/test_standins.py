@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from boxoffice.files import STAND_IN
 from boxoffice.films.credits import credit_roles, people_names
 from boxoffice.films.features import GENRES, film_facts, without_absent
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import add_splits
-from boxoffice.media.files import STAND_IN
 from boxoffice.paths import RAW
 from boxoffice.standins import lettering, trailer_art
 from boxoffice.standins.looks import LOOKS, PLAIN, SANS, Film, finish, known_genres, look_of, mixed

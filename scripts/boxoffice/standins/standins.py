@@ -16,8 +16,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 from tqdm import tqdm
 
-from boxoffice.files import replacing
-from boxoffice.media.files import STAND_IN
+from boxoffice.files import STAND_IN, replacing
 from boxoffice.standins import poster_art, trailer_art
 from boxoffice.standins.looks import Film, look_of
 from boxoffice.standins.soundtracks import SAMPLE_RATE, soundtrack
