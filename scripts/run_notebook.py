@@ -26,6 +26,7 @@ from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
 from boxoffice import paths
+from boxoffice.compute import environment
 from boxoffice.files import replacing
 from render_pages import write_page
 
@@ -182,15 +183,9 @@ def execute(notebook: NotebookNode, values: dict[str, Any], failed: Path) -> Not
         keeps what ran.
     """
     # The kernel imports the package of this checkout, whatever is installed.
-    environment = {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(paths.ROOT / "scripts"), os.environ.get("PYTHONPATH")])
-        ),
-        "OMP_NUM_THREADS": "1",  # sums come in one order; models set their own thread count
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "PYTHONHASHSEED": "0",
-    }
-    os.environ.update(environment)
+    modules = filter(None, [str(paths.ROOT / "scripts"), os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(modules)
+    os.environ.update(environment(values.get("exact", True)))
     # Papermill then replaces the cell, where it would else add a second one below it.
     parameters_cell(notebook).metadata["tags"].append("injected-parameters")
     failed.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from huggingface_hub import close_session
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from boxoffice.compute import threads
 from boxoffice.media.encoders import (
     ARCHITECTURES,
     BATCH,
@@ -24,7 +25,6 @@ from boxoffice.media.encoders import (
     text_encoder,
     workers,
 )
-from boxoffice.networks.training import threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
 TEXTS = [
@@ -144,6 +144,14 @@ def test_the_number_of_threads_changes_no_bit(encoders, minilm, pictures):
             assert torch.get_num_threads() == count
     for once, again in zip(*vectors, strict=True):
         np.testing.assert_array_equal(once, again)
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), threads(1):
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == before
 
 
 def test_every_worker_computes_on_one_thread():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from boxoffice.media.files import STAND_IN, MediaError
-from boxoffice.media.posters import find_posters, is_stand_in, read_poster
+from boxoffice.files import STAND_IN
+from boxoffice.media.files import MediaError
+from boxoffice.media.posters import find_posters, poster_is_stand_in, read_poster
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112  # the EXIF tag
@@ -251,12 +252,12 @@ def test_pictures_of_one_colour_differ_by_their_shape(tmp_path):
 
 
 def test_a_stand_in_says_so(tmp_path):
-    assert is_stand_in(saved(poster(), tmp_path / "1.jpg", comment=STAND_IN))
-    assert not is_stand_in(saved(poster(), tmp_path / "2.jpg", comment="A comment"))
-    assert not is_stand_in(saved(poster(), tmp_path / "3.png"))
+    assert poster_is_stand_in(saved(poster(), tmp_path / "1.jpg", comment=STAND_IN))
+    assert not poster_is_stand_in(saved(poster(), tmp_path / "2.jpg", comment="A comment"))
+    assert not poster_is_stand_in(saved(poster(), tmp_path / "3.png"))
     (tmp_path / "4.jpg").write_text("I am a text.")
     with pytest.raises(MediaError, match="not an image"):
-        is_stand_in(tmp_path / "4.jpg")
+        poster_is_stand_in(tmp_path / "4.jpg")
 
 
 def test_real_posters_are_read(shared_data):
@@ -268,4 +269,4 @@ def test_real_posters_are_read(shared_data):
     squares = np.stack([read_poster(path) for path in files["path"][:50]])
     assert squares.shape == (50, 224, 224, 3)
     assert (squares.std(axis=(1, 2, 3)) > 5).all()  # none is blank
-    assert not any(map(is_stand_in, files["path"][:50]))
+    assert not any(map(poster_is_stand_in, files["path"][:50]))

@@ -10,9 +10,15 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from boxoffice.files import STAND_IN
 from boxoffice.media import trailers
-from boxoffice.media.files import STAND_IN, MediaError
-from boxoffice.media.trailers import SUFFIXES, find_trailers, is_stand_in, read_trailer
+from boxoffice.media.files import MediaError
+from boxoffice.media.trailers import (
+    TRAILER_SUFFIXES,
+    find_trailers,
+    read_trailer,
+    trailer_is_stand_in,
+)
 
 FRAMES = 50  # of a film here: the centre of none of 30 parts falls between two frames
 HERTZ, LEVEL = 440, 0.3  # of its sound
@@ -304,7 +310,7 @@ def reason(film):
     ],
     ids=["empty", "text", "web page", "zeros", "header only"],
 )
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", TRAILER_SUFFIXES)
 def test_what_is_no_video_is_refused(tmp_path, suffix, content, expected):
     film = tmp_path / f"1{suffix}"
     film.write_bytes(content)
@@ -406,7 +412,7 @@ def test_one_damaged_packet_is_passed_over_but_not_many(tmp_path, kind):
 
 
 def test_huge_frames_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(trailers, "MAX_PIXELS", 128 * 64)
+    monkeypatch.setattr(trailers, "_MAX_PIXELS", 128 * 64)
     huge = write_film(tmp_path / "1.ts", size=(192, 64))
     assert reason(huge) == "too large: 192 x 64 pixels"
     # The same behind a small film, whose size is all that the container shows.
@@ -418,7 +424,7 @@ def test_huge_frames_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
 
 def test_endless_films_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     film = write_film(tmp_path / "1.mp4")
-    monkeypatch.setattr(trailers, "MAX_DECODED", FRAMES * 96 * 64 - 1)
+    monkeypatch.setattr(trailers, "_MAX_DECODED", FRAMES * 96 * 64 - 1)
     assert reason(film) == f"too long for a trailer: {FRAMES} frames of 96 x 64 pixels"
 
 
@@ -437,11 +443,11 @@ def test_trailers_are_found_by_id_and_twins_are_set_aside(tmp_path):
 
 
 def test_a_stand_in_says_so(tmp_path):
-    assert is_stand_in(write_film(tmp_path / "1.mp4", comment=STAND_IN))
-    assert not is_stand_in(write_film(tmp_path / "2.mp4"))
+    assert trailer_is_stand_in(write_film(tmp_path / "1.mp4", comment=STAND_IN))
+    assert not trailer_is_stand_in(write_film(tmp_path / "2.mp4"))
     (tmp_path / "3.mp4").touch()
     with pytest.raises(MediaError, match="not a video"):
-        is_stand_in(tmp_path / "3.mp4")
+        trailer_is_stand_in(tmp_path / "3.mp4")
 
 
 def test_the_real_trailer_goes_through_extraction(shared_data):
@@ -454,4 +460,4 @@ def test_the_real_trailer_goes_through_extraction(shared_data):
     assert means.max() > 50
     per_second = trailer.waveform.reshape(30, -1).astype(float).std(axis=1)
     assert (per_second > 100).sum() >= 25  # not silent, and for the whole 30 s
-    assert not is_stand_in(path)
+    assert not trailer_is_stand_in(path)

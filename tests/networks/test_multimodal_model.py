@@ -1,7 +1,10 @@
-"""The multimodal network: what is compared, trained and exported; a real trailer goes through."""
+"""Revenue classes, their scores, and the multimodal network, trained, exported and asked."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from boxoffice.media.embeddings import embed_texts
 from boxoffice.media.encoders import image_encoder, text_encoder
@@ -9,15 +12,18 @@ from boxoffice.media.trailers import read_trailer
 from boxoffice.networks.layers import pool_frames, save_network
 from boxoffice.networks.multimodal_model import (
     MultimodalModel,
+    accuracy_interval,
     against_chance,
     check_choices,
+    class_scores,
     class_weights,
     combinations_of,
+    mcnemar,
     probabilities,
     rows_by_part,
     train_classes,
 )
-from boxoffice.networks.revenue_classes import CLASSES
+from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
 from boxoffice.networks.training import Rows, Settings, predict
 
 SETTINGS = Settings(learning_rate=1e-3, weight_decay=0.01, batch_size=8, epochs=2, patience=2)
@@ -184,3 +190,87 @@ def test_a_real_trailer_goes_through_extraction_embedding_and_prediction(exporte
 def test_nothing_to_predict_from_is_an_error(exported):
     with pytest.raises(ValueError, match="give one of text, video, audio"):
         MultimodalModel(exported[0]).predict()
+
+
+# The classes
+
+
+def test_the_classes_are_in_order_of_revenue():
+    names = "Disaster Flop Successful Average Hit Outstanding Superhit Blockbuster"
+    assert " ".join(CLASSES) == names
+    revenue = np.array([1.0, 1e5, 1e6, 1e7, 5e7, 1e8, 5e8, 2e9])
+    assert revenue_class(revenue, class_edges(revenue)).tolist() == list(range(8))
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=16, max_size=200, unique=True))
+def test_classes_divide_the_training_films_evenly(revenue):
+    counts = np.bincount(revenue_class(revenue, class_edges(revenue)), minlength=8)
+    assert counts.max() - counts.min() <= 2
+
+
+def test_edges_are_eighths_of_what_they_are_made_of():
+    edges = class_edges(np.arange(1, 10))
+    assert edges.tolist() == [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_films_beyond_the_training_range_fall_into_the_outer_classes():
+    edges = class_edges(np.arange(100, 1000))
+    assert revenue_class([0, 1e12], edges).tolist() == [0, 7]
+
+
+def test_a_film_on_an_edge_belongs_above():
+    edges = class_edges(np.arange(1, 10))
+    assert revenue_class([2.0], edges).tolist() == [1]
+
+
+def test_too_few_revenues_are_refused():
+    with pytest.raises(ValueError, match="doesn't divide into 8 classes"):
+        class_edges([5.0] * 40)
+
+
+# Scores
+
+RNG = np.random.default_rng(0)
+ACTUAL = RNG.integers(0, 8, 300)
+FORECAST = np.clip(ACTUAL + RNG.integers(-2, 3, 300), 0, 7)
+
+
+def test_one_away_counts_the_neighbours():
+    scores = class_scores([0, 1, 2, 7], [0, 2, 4, 6])
+    assert scores["accuracy"] == 0.25
+    assert scores["one_away_accuracy"] == 0.75
+
+
+def test_averages_are_scikit_learns():
+    scores = class_scores(ACTUAL, FORECAST)
+    assert scores["f1_weighted"] == pytest.approx(f1_score(ACTUAL, FORECAST, average="weighted"))
+    assert scores["f1_macro"] == pytest.approx(f1_score(ACTUAL, FORECAST, average="macro"))
+    assert scores["recall_weighted"] == pytest.approx(scores["accuracy"])
+
+
+def test_a_class_that_no_film_has_counts_as_zero_in_the_plain_mean():
+    assert class_scores([0, 0], [0, 0])["f1_macro"] == pytest.approx(1 / 8)
+
+
+def test_mcnemar_looks_at_films_that_one_alone_got_right():
+    actual = np.zeros(20, dtype=int)
+    first = np.r_[np.zeros(12), np.ones(8)].astype(int)
+    second = np.r_[np.ones(2), np.zeros(10), np.ones(8)].astype(int)
+    assert mcnemar(actual, first, second) == pytest.approx(0.5)  # 2 against 0
+    assert mcnemar(actual, first, first) == 1.0
+    far_worse = np.ones(20, dtype=int)
+    assert mcnemar(actual, first, far_worse) == pytest.approx(2 / 2**12)
+
+
+def test_the_interval_holds_the_accuracy_and_narrows_with_more_films():
+    accuracy = class_scores(ACTUAL, FORECAST)["accuracy"]
+    few = accuracy_interval(ACTUAL[:30], FORECAST[:30], seed=0)
+    many = accuracy_interval(ACTUAL, FORECAST, seed=0)
+    assert many["lower"] < accuracy < many["upper"]
+    assert many["upper"] - many["lower"] < few["upper"] - few["lower"]
+    assert accuracy_interval(ACTUAL, FORECAST, seed=0) == many
+
+
+def test_the_interval_of_one_away_lies_above():
+    one_away = accuracy_interval(ACTUAL, FORECAST, seed=0, tolerance=1)
+    assert one_away["lower"] > accuracy_interval(ACTUAL, FORECAST, seed=0)["upper"]

@@ -17,7 +17,7 @@ from torch import nn
 
 from boxoffice import paths
 from boxoffice.networks import training
-from boxoffice.networks.training import Rows, Settings, fit, live_log, predict, side_by_side
+from boxoffice.networks.training import Rows, Settings, fit_network, live_log, predict, side_by_side
 
 SETTINGS = Settings(learning_rate=0.01, weight_decay=1e-4, batch_size=8, epochs=6, patience=6)
 
@@ -57,7 +57,7 @@ def same(first, second):
 def test_a_network_learns():
     rows = some_rows()
     before = evaluate(network(), rows)
-    trained = fit(network(), rows, some_rows(seed=1), nn.MSELoss(), SETTINGS, seed=1)
+    trained = fit_network(network(), rows, some_rows(seed=1), nn.MSELoss(), SETTINGS, seed=1)
     assert evaluate(trained.network, rows) < before / 2
 
 
@@ -67,7 +67,7 @@ def evaluate(net, rows):
 
 def test_the_best_weights_are_kept_and_their_loss_is_told():
     rows, validation = some_rows(), some_rows(seed=1)
-    trained = fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1)
+    trained = fit_network(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1)
     best = trained.history["val_loss"].idxmin()
     assert trained.best_epoch == trained.history["epoch"][best]
     assert trained.val_loss == trained.history["val_loss"].min()
@@ -78,7 +78,7 @@ def test_it_stops_when_the_validation_loss_stays_flat():
     rows = some_rows()
     wrong = Rows(rows.inputs, -rows.target)  # learning makes it worse
     patient = Settings(0.05, 0.0, batch_size=8, epochs=50, patience=3)
-    trained = fit(network(), rows, wrong, nn.MSELoss(), patient, seed=1)
+    trained = fit_network(network(), rows, wrong, nn.MSELoss(), patient, seed=1)
     assert len(trained.history) == trained.best_epoch + 3 < 50
 
 
@@ -86,7 +86,9 @@ def test_the_learning_rate_falls_on_a_plateau():
     rows = some_rows()
     wrong = Rows(rows.inputs, -rows.target)
     patient = Settings(0.05, 0.0, batch_size=8, epochs=20, patience=20)
-    rates = fit(network(), rows, wrong, nn.MSELoss(), patient, seed=1).history["learning_rate"]
+    rates = fit_network(network(), rows, wrong, nn.MSELoss(), patient, seed=1).history[
+        "learning_rate"
+    ]
     assert rates.iloc[0] == 0.05
     assert rates.iloc[-1] < 0.02
 
@@ -94,7 +96,7 @@ def test_the_learning_rate_falls_on_a_plateau():
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     rows, validation = some_rows(), some_rows(seed=1)
     first, again, other = (
-        weights(fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=seed))
+        weights(fit_network(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=seed))
         for seed in (1, 1, 2)
     )
     assert same(first, again)
@@ -103,17 +105,18 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
 
 def test_what_was_drawn_before_does_not_matter():
     rows, validation = some_rows(), some_rows(seed=1)
-    first = weights(fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1))
+    first = weights(fit_network(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1))
     net = network()
     torch.rand(100)
-    assert same(first, weights(fit(net, rows, validation, nn.MSELoss(), SETTINGS, seed=1)))
+    assert same(first, weights(fit_network(net, rows, validation, nn.MSELoss(), SETTINGS, seed=1)))
 
 
 def test_validation_rows_decide_when_to_stop_and_nothing_else():
     rows = some_rows()
     once = Settings(0.01, 0.0, batch_size=8, epochs=1, patience=1)
     first, other = (
-        fit(network(), rows, some_rows(seed=seed), nn.MSELoss(), once, seed=1) for seed in (1, 2)
+        fit_network(network(), rows, some_rows(seed=seed), nn.MSELoss(), once, seed=1)
+        for seed in (1, 2)
     )
     assert same(weights(first), weights(other))
     assert first.val_loss != other.val_loss
@@ -133,9 +136,13 @@ def test_predictions_keep_the_order_of_rows_and_change_no_weight():
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
     rows, validation, path = some_rows(), some_rows(seed=1), tmp_path / "run.pt"
-    first = fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path)
+    first = fit_network(
+        network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path
+    )
     written = path.read_bytes()
-    again = fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path)
+    again = fit_network(
+        network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path
+    )
     assert same(weights(first), weights(again))
     pd.testing.assert_frame_equal(first.history, again.history)
     assert path.read_bytes() == written
@@ -147,7 +154,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 def test_a_checkpoint_of_another_run_does_not_count(tmp_path, change):
     path = tmp_path / "run.pt"
     rows, validation = some_rows(), some_rows(seed=1)
-    fit(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path)
+    fit_network(network(), rows, validation, nn.MSELoss(), SETTINGS, seed=1, checkpoint=path)
     arguments = {
         "train": some_rows(seed=7) if change == "training" else rows,
         "validation": some_rows(seed=8) if change == "validation" else validation,
@@ -159,15 +166,15 @@ def test_a_checkpoint_of_another_run_does_not_count(tmp_path, change):
     def started():
         return network(5 if change == "network" else 0, 0.0 if change == "dropout" else 0.3)
 
-    with_file = fit(started(), **arguments, checkpoint=path)
-    assert same(weights(with_file), weights(fit(started(), **arguments)))
+    with_file = fit_network(started(), **arguments, checkpoint=path)
+    assert same(weights(with_file), weights(fit_network(started(), **arguments)))
 
 
 def test_a_loss_that_is_no_number_stops_with_a_remedy():
     rows = some_rows()
     broken = Rows(rows.inputs, rows.target * np.float32("nan"))
     with pytest.raises(ValueError, match=r"diverged.*epoch 1.*lower the learning rate"):
-        fit(network(), broken, broken, nn.MSELoss(), SETTINGS, seed=1)
+        fit_network(network(), broken, broken, nn.MSELoss(), SETTINGS, seed=1)
 
 
 KILLED = """
@@ -177,18 +184,17 @@ sys.path.insert(0, {tests!r})
 import torch
 from torch import nn
 from boxoffice.networks import training
-from test_training import Rows, Settings, fit, network, some_rows
+from test_training import Rows, Settings, fit_network, network, some_rows
 
 class Slow(Rows):
     def batch(self, rows):
         import time
-from pathlib import Path
         time.sleep(0.02)
         return super().batch(rows)
 
 training.CHECKPOINT_SECONDS = 0.0
 rows = some_rows()
-fit(network(), Slow(rows.inputs, rows.target), some_rows(seed=1), nn.MSELoss(),
+fit_network(network(), Slow(rows.inputs, rows.target), some_rows(seed=1), nn.MSELoss(),
     Settings(0.01, 1e-4, 8, 40, 40), seed=1, checkpoint=Path({path!r}))
 """
 
@@ -208,8 +214,10 @@ def test_a_killed_run_resumes_and_ends_as_if_it_had_not_been_killed(tmp_path):
 
     rows, validation = some_rows(), some_rows(seed=1)
     settings = Settings(0.01, 1e-4, 8, 40, 40)
-    straight = fit(network(), rows, validation, nn.MSELoss(), settings, seed=1)
-    resumed = fit(network(), rows, validation, nn.MSELoss(), settings, seed=1, checkpoint=path)
+    straight = fit_network(network(), rows, validation, nn.MSELoss(), settings, seed=1)
+    resumed = fit_network(
+        network(), rows, validation, nn.MSELoss(), settings, seed=1, checkpoint=path
+    )
     assert same(weights(straight), weights(resumed))
     pd.testing.assert_frame_equal(straight.history, resumed.history)
 
@@ -235,7 +243,7 @@ def test_forgetting_drops_a_stages_checkpoints_only(tmp_path, monkeypatch):
 def test_dvclive_draws_every_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "CURVES", tmp_path)
     with live_log("poster") as live:
-        trained = fit(
+        trained = fit_network(
             network(), some_rows(), some_rows(seed=1), nn.MSELoss(), SETTINGS, seed=1, live=live
         )
     drawn = tmp_path / "poster" / "plots" / "metrics"
@@ -245,21 +253,13 @@ def test_dvclive_draws_every_epoch(tmp_path, monkeypatch):
 
 
 def train_one(seed):
-    return fit(network(), some_rows(), some_rows(seed=1), nn.MSELoss(), SETTINGS, seed=seed)
+    return fit_network(network(), some_rows(), some_rows(seed=1), nn.MSELoss(), SETTINGS, seed=seed)
 
 
 def test_trainings_side_by_side_answer_in_order_as_one_by_one():
     together = list(side_by_side(train_one, [{"seed": seed} for seed in (1, 2, 3)]))
     for seed, trained in zip((1, 2, 3), together, strict=True):
         assert same(weights(train_one(seed)), weights(trained))
-
-
-def test_threads_are_given_back():
-    before = torch.get_num_threads()
-    with pytest.raises(KeyError), training.threads(1):
-        assert torch.get_num_threads() == 1
-        raise KeyError
-    assert torch.get_num_threads() == before
 
 
 ORPHANED = """

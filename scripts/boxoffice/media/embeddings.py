@@ -1,7 +1,9 @@
 """Embeddings of posters, trailers and texts: each computed once, then read from a cache.
 
-The cache is one SQLite file. A row is one file or text through one encoder, under the SHA-256 of
-the former and the key of the latter, so that a changed file or encoder finds no row.
+The cache is one SQLite file. A row is one file or text through one encoder, found by the SHA-256 of
+the former and a key of the latter. The key holds the encoder's weights, the versions of what
+decodes and computes, and whether torch computes exactly: if one of them changes, no old row is
+found.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,21 +24,21 @@ from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
 from boxoffice import paths
-from boxoffice.compute import cores
+from boxoffice.compute import cores, device, is_exact
 from boxoffice.media.encoders import BATCH, IMAGE_SIZE, ImageEncoder, TextEncoder, workers
 from boxoffice.media.files import MediaError
 from boxoffice.media.posters import read_poster
 from boxoffice.media.trailers import read_trailer
 
-CACHE = paths.CACHE / "embeddings.sqlite"
-LOCK_TIMEOUT = 60  # seconds to wait for another process that is writing
-TEXTS = 16  # embedded between two writes to the cache
-SECONDS, SAMPLE_RATE = 30, 16_000  # of a trailer's sound
+EMBEDDINGS = paths.CACHE / "embeddings.sqlite"
+_LOCK_TIMEOUT = 60  # seconds to wait for another process that is writing
+_TEXT_GROUP = 16  # embedded between two writes to the cache
+_SECONDS, _SAMPLE_RATE = 30, 16_000  # of a trailer's sound
 # Of an augmented view: the least share of each side that is kept, and the largest change of
 # brightness, contrast and saturation. Titles must stay legible: no mirror image, no rotation.
-LEAST_SIDE = 0.88
-JITTER = 0.2
-VERSION = 1  # of the augmented views, and of what is taken from a trailer
+_LEAST_SIDE = 0.88
+_JITTER = 0.2
+_VERSION = 1  # of the augmented views, and of what is taken from a trailer
 
 
 class CacheError(Exception):
@@ -104,7 +107,7 @@ def opened(path: Path) -> Iterator[Cache]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as connection:
+        with closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT)) as connection:
             yield Cache(path, connection)
     except sqlite3.OperationalError as error:  # of the disk or a lock, not of what is in the file
         raise CacheError(f"{path}: {error}") from error
@@ -118,6 +121,15 @@ def _damaged(path: Path, error: Exception) -> CacheError:
     )
 
 
+def _versions(*packages: str) -> str:
+    return "-".join(package + version(package) for package in packages)
+
+
+def _computed(encoder: ImageEncoder | TextEncoder) -> str:
+    """The key of an encoder on this torch, with or without the settings that make it exact."""
+    return f"{encoder.key}-{_versions('torch')}-{'exact' if is_exact() else device().type}"
+
+
 def _npy(array: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, array, allow_pickle=False)
@@ -125,7 +137,11 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def embed_posters(
-    encoder: ImageEncoder, files: pd.DataFrame, cache: Path = CACHE, views: int = 0, seed: int = 0
+    encoder: ImageEncoder,
+    files: pd.DataFrame,
+    cache: Path = EMBEDDINGS,
+    views: int = 0,
+    seed: int = 0,
 ) -> np.ndarray:
     """Embed posters, and augmented views of them.
 
@@ -150,8 +166,9 @@ def embed_posters(
     CacheError
         If the cache can't be used.
     """
-    augmented_key = f"{encoder.key}-augmented{VERSION}-seed{seed}-view"
-    views_of = {encoder.key: 0} | {f"{augmented_key}{view}": view for view in range(1, views + 1)}
+    plain_key = f"{_computed(encoder)}-{_versions('pillow', 'torchvision')}"
+    augmented_key = f"{plain_key}-augmented{_VERSION}-seed{seed}-view"
+    views_of = {plain_key: 0} | {f"{augmented_key}{view}": view for view in range(1, views + 1)}
 
     def embedded(group: Group) -> list[Row]:
         places, images = [], []
@@ -169,7 +186,7 @@ def embed_posters(
 
 
 def embed_trailers(
-    encoder: ImageEncoder, files: pd.DataFrame, cache: Path = CACHE, frames: int = 30
+    encoder: ImageEncoder, files: pd.DataFrame, cache: Path = EMBEDDINGS, frames: int = 30
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
     """Embed frames of trailers, and take the sound of their start as it is.
 
@@ -195,14 +212,14 @@ def embed_trailers(
     CacheError
         If the cache can't be used.
     """
-    frames_key = f"{encoder.key}-{frames}frames{VERSION}"
-    sound_key = f"sound{VERSION}-{SECONDS}s-{SAMPLE_RATE}Hz"
+    frames_key = f"{_computed(encoder)}-{_versions('av')}-{frames}frames{_VERSION}"
+    sound_key = f"{_versions('av')}-sound{_VERSION}-{_SECONDS}s-{_SAMPLE_RATE}Hz"
     reasons = {}
 
     def embedded(group: Group) -> list[Row]:
         ((file, keys),) = group
         try:
-            trailer = read_trailer(Path(file.path), frames, IMAGE_SIZE, SECONDS, SAMPLE_RATE)
+            trailer = read_trailer(Path(file.path), frames, IMAGE_SIZE, _SECONDS, _SAMPLE_RATE)
         except MediaError as error:
             reasons[file.id] = str(error)
             return []
@@ -216,14 +233,14 @@ def embed_trailers(
         failed = files["id"].isin(reasons)
         kept = files[~failed].reset_index(drop=True)
         vectors = _read(store, kept["sha256"], frames_key, (frames, encoder.dim))
-        sounds = _read(store, kept["sha256"], sound_key, (SECONDS * SAMPLE_RATE,), np.int16)
+        sounds = _read(store, kept["sha256"], sound_key, (_SECONDS * _SAMPLE_RATE,), np.int16)
     skipped = files.loc[failed, ["id"]].reset_index(drop=True)
     skipped["file"] = [Path(path).name for path in files.loc[failed, "path"]]
     skipped["reason"] = [reasons[film] for film in skipped["id"]]
     return vectors, sounds, kept, skipped
 
 
-def embed_texts(encoder: TextEncoder, texts: Iterable[str], cache: Path = CACHE) -> np.ndarray:
+def embed_texts(encoder: TextEncoder, texts: Iterable[str], cache: Path = EMBEDDINGS) -> np.ndarray:
     """Embed texts.
 
     Returns
@@ -235,16 +252,17 @@ def embed_texts(encoder: TextEncoder, texts: Iterable[str], cache: Path = CACHE)
     CacheError
         If the cache can't be used.
     """
+    key = _computed(encoder)
     items = [Text(hashlib.sha256(text.encode()).hexdigest(), text) for text in texts]
 
     def embedded(group: Group) -> list[Row]:
         vectors = encoder.forward([item.text for item, _ in group])
         pairs = zip(group, vectors, strict=True)
-        return [Row(item.sha256, encoder.key, vector) for (item, _), vector in pairs]
+        return [Row(item.sha256, key, vector) for (item, _), vector in pairs]
 
     with opened(cache) as store:
-        _fill(store, dict.fromkeys(items), [encoder.key], TEXTS, embedded, "texts")
-        return _read(store, [item.sha256 for item in items], encoder.key, (encoder.dim,))
+        _fill(store, dict.fromkeys(items), [key], _TEXT_GROUP, embedded, "texts")
+        return _read(store, [item.sha256 for item in items], key, (encoder.dim,))
 
 
 def augmented(image: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -260,7 +278,7 @@ def augmented(image: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """
     # Torch's own random transforms would draw from one generator for all threads.
     size = image.shape[:2]
-    height, width = (round(side * draw.uniform(LEAST_SIDE, 1)) for side in size)
+    height, width = (round(side * draw.uniform(_LEAST_SIDE, 1)) for side in size)
     top, left = draw.integers(size[0] - height + 1), draw.integers(size[1] - width + 1)
     picture = torch.from_numpy(image).permute(2, 0, 1)
     picture = transforms.resized_crop(picture, int(top), int(left), height, width, list(size))
@@ -269,7 +287,7 @@ def augmented(image: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         transforms.adjust_contrast,
         transforms.adjust_saturation,
     ):
-        picture = adjust(picture, 1 + draw.uniform(-JITTER, JITTER))
+        picture = adjust(picture, 1 + draw.uniform(-_JITTER, _JITTER))
     return picture.permute(1, 2, 0).numpy()
 
 

@@ -1,8 +1,9 @@
 """Encoders that turn an image or a text into a vector, with pretrained weights.
 
-The frozen forward pass is the same to the last bit for the same input, whatever it is computed
-together with and however many cores there are: every image goes through a batch of one size, every
-text by itself, each on one thread; several run at once on the threads of `workers`.
+The frozen forward pass gives the same bits for the same input, whatever else is computed and
+however many cores there are: images go through in batches of one size, texts one by one, each on
+one thread; several run at once on the threads of `workers`. With the settings of
+`compute.environment` the processor doesn't matter either.
 """
 
 import copy
@@ -27,7 +28,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as transforms
 from tqdm import TqdmWarning
 
-from boxoffice.compute import cores, device
+from boxoffice.compute import cores, device, threads
 
 IMAGE_SIZE = 224
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -42,30 +43,28 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 # Functions Lead to Less Transferable Features?, 2021).
 RESNET50 = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
 HUB_TIMEOUT = 10  # seconds
-VERSION = 1  # of all that is done to an image or a text before and after the network
+_VERSION = 1  # of all that is done to an image or a text before and after the network
 
 
 class WeightsError(Exception):
-    """Weights are missing or are others; the message says which and how to get them."""
+    """Weights are missing or not the expected ones; the message names the remedy."""
 
 
 @contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads, one per core, in each of which torch computes on that thread alone.
+    """A pool with a thread per core; in each, torch computes on that thread alone.
 
-    Several small forward passes at once use the cores better than one that is spread over them,
-    the more so where other programs run.
+    Several small forward passes at once use the cores better than one that is spread over them.
     """
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+    with (
+        threads(1),
+        ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool
 
 
 def normalized(images: np.ndarray) -> torch.Tensor:
-    """What an image network takes.
+    """Scale images as an image network expects them.
 
     Parameters
     ----------
@@ -121,13 +120,13 @@ class ImageEncoder:
             return _stacked(pool.map(self.forward, batches), self.dim)
 
     def forward(self, images: np.ndarray) -> np.ndarray:
-        """What the call does, on the calling thread; to be run by `workers`."""
+        """The same on the calling thread; to be run by `workers`."""
         starts = range(0, len(images), BATCH)
         return _stacked((self._batch(images[start : start + BATCH]) for start in starts), self.dim)
 
     @torch.inference_mode()
     def _batch(self, images: np.ndarray) -> np.ndarray:
-        """Up to `BATCH` images, filled up with black: sums may depend on the batch's size."""
+        """Embed up to `BATCH` images, padded with black: sums may depend on the batch's size."""
         batch = np.zeros((BATCH, *images.shape[1:]), images.dtype)
         batch[: len(images)] = images
         return self.frozen(normalized(batch).to(device())).cpu().numpy()[: len(images)]
@@ -160,12 +159,12 @@ class TextEncoder:
             return _stacked(pool.map(self.forward, ([text] for text in texts)), self.dim)
 
     def forward(self, texts: list[str]) -> np.ndarray:
-        """What the call does, on the calling thread; to be run by `workers`."""
+        """The same on the calling thread; to be run by `workers`."""
         return _stacked((self._one(text) for text in texts), self.dim)
 
     @torch.inference_mode()
     def _one(self, text: str) -> np.ndarray:
-        """By itself: beside a longer text, padding would change its last bits."""
+        """Embed a text by itself: beside a longer one, padding would change its last bits."""
         positions = getattr(self.frozen.config, "max_position_embeddings", MAX_TOKENS)
         tokens = self.tokenizer(
             text, truncation=True, max_length=min(MAX_TOKENS, positions), return_tensors="pt"
@@ -190,10 +189,10 @@ def _first_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _Architecture:
-    """How to build an image network without its classifier, and where its weights are from.
+    """How to build an image network without its classifier, and where its weights come from.
 
-    `classifier` is the prefix of the classifier's names in a state dict, `weights` a line on where
-    a file of them is to be had.
+    `classifier` is the prefix of the classifier's names in a state dict, `weights` says where to
+    get a file of weights.
     """
 
     dim: int
@@ -357,7 +356,7 @@ def _key(name: str, module: nn.Module) -> str:
     for entry, tensor in module.state_dict().items():
         if not entry.startswith("pooler."):  # of text models; unused, and random in some
             digest.update(entry.encode() + tensor.cpu().numpy().tobytes())
-    return f"{name}-{digest.hexdigest()[:16]}-v{VERSION}"
+    return f"{name}-{digest.hexdigest()[:16]}-v{_VERSION}"
 
 
 # Texts

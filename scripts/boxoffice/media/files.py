@@ -1,4 +1,4 @@
-"""Posters and trailers as files: which film each belongs to, and why one is set aside."""
+"""Find files of posters and trailers by film, and set aside those that can't be used."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,42 +11,42 @@ from tqdm import tqdm
 
 from boxoffice.compute import cores
 
-STAND_IN = "stand-in rendered by boxoffice"  # the comment that every rendered file carries
-NAMED = 3  # twins that a reason names, of a group that may be large
+_NAMED = 3  # duplicates that a reason names
 
 
 class MediaError(Exception):
     """A poster or trailer can't be used; the message is the reason, for a table."""
 
 
-def find(
+def find_files(
     folder: Path,
     ids: Iterable[int],
     suffixes: tuple[str, ...],
     content: Callable[[Path], str] = file_hash,
     kind: str = "file",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The files of the films asked for, named `<id><suffix>`, and those set aside.
+    """Find the files of some films, named `<id><suffix>`.
 
-    Files of other films and hidden files are passed over. Of several files for one film, that with
-    the earliest of `suffixes` is taken. Files of different films with the same content are all set
-    aside, for one can't know whose it is.
+    Files of other films and hidden files are ignored. If a film has several files, the one with the
+    earliest of `suffixes` is used. Files of different films with the same content are all skipped,
+    because there is no telling whose it is.
 
     Parameters
     ----------
     suffixes : tuple of str
         Lower case, with their dot; a file's may be in upper case.
     content : callable
-        Gives a digest of what a file shows; raises `MediaError` where it can't be used.
+        Returns a digest of what a file shows; raises `MediaError` if it can't be used.
     kind : str
         What equal digests mean, for the reason: "same `kind` as 123, 456".
 
     Returns
     -------
     files : DataFrame
-        `id` (int64), `path` (str), `sha256` of the bytes; one row per film, by id.
+        `id` (int64), `path` (str), `sha256` of the bytes; one row per film, sorted by id.
     skipped : DataFrame
-        `id` (Int64, missing where the name has none), `file` (its name), `reason`; by id and name.
+        `id` (Int64, missing if the name has none), `file` (its name), `reason`; sorted by id and
+        name.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def find(
     columns = ["sha256", "content", "reason"]
     files = files.join(pd.DataFrame(digests, columns=columns, dtype=object))
     readable = files["reason"] == ""
-    files.loc[readable, "reason"] = _same(files[readable], kind)
+    files.loc[readable, "reason"] = _duplicates(files[readable], kind)
 
     skipped = pd.concat([listed[~usable], files[files["reason"] != ""]])
     skipped = skipped.sort_values(["id", "file"], ignore_index=True)[["id", "file", "reason"]]
@@ -75,7 +75,7 @@ def find(
 
 
 def _listed(folder: Path, ids: set[int], suffixes: tuple[str, ...]) -> pd.DataFrame:
-    """Every file that is not hidden and not of another film, with its reason or none."""
+    """Every file that may be of one of these films, with the reason to skip it or ""."""
     rows, taken = [], {}
     for path in sorted(folder.iterdir(), key=lambda path: (_rank(path, suffixes), path.name)):
         film = int(path.stem) if re.fullmatch(r"0|[1-9][0-9]{0,17}", path.stem) else None
@@ -104,7 +104,7 @@ def _rank(path: Path, suffixes: tuple[str, ...]) -> int:
 
 
 def _digests(path: Path, content: Callable[[Path], str]) -> tuple[str, str, str]:
-    """SHA-256, content and no reason; or the reason alone."""
+    """SHA-256 and content digest of a file, and why it can't be used or ""."""
     try:
         digest = file_hash(path)
         return digest, digest if content is file_hash else content(path), ""
@@ -115,20 +115,20 @@ def _digests(path: Path, content: Callable[[Path], str]) -> tuple[str, str, str]
 
 
 def _in_threads(function: Callable, items: Iterable, label: str) -> list:
-    """`function` of every item, in order; hashing and decoding release Python's lock."""
+    """Map in threads, in order: hashing and decoding release the GIL."""
     items = list(items)
     with ThreadPoolExecutor(cores()) as pool:
         bar = tqdm(pool.map(function, items), label, len(items), unit="file", delay=1)
         return list(bar)
 
 
-def _same(files: pd.DataFrame, kind: str) -> list[str]:
-    """For each file the reason that names the films whose file has the same content, or none."""
+def _duplicates(files: pd.DataFrame, kind: str) -> list[str]:
+    """For each file, a reason that names the films with the same content, or ""."""
     groups = files.groupby("content")["id"].agg(sorted)
     reasons = []
     for film, content in zip(files["id"], files["content"], strict=True):
-        twins = [other for other in groups[content] if other != film]
-        more = f" and {len(twins) - NAMED} more" if len(twins) > NAMED else ""
-        names = ", ".join(map(str, twins[:NAMED]))
-        reasons.append(f"same {kind} as {names}{more}" if twins else "")
+        others = [other for other in groups[content] if other != film]
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        names = ", ".join(map(str, others[:_NAMED]))
+        reasons.append(f"same {kind} as {names}{more}" if others else "")
     return reasons

@@ -1,4 +1,4 @@
-"""Trailers: found, and decoded to frames over the film's length and the sound of its start."""
+"""Find trailers, and decode them to frames over their length and the sound of their start."""
 
 import math
 from bisect import bisect_left
@@ -18,22 +18,23 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 
-from boxoffice.media import files as media
-from boxoffice.media.files import MediaError
+from boxoffice.files import STAND_IN
+from boxoffice.media.files import MediaError, find_files
 
-SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
-MAX_PIXELS = 7680 * 4320  # of one frame: 8K
-MAX_DECODED = 100_000_000_000  # pixels of all frames: 13 minutes of 4K, 33 of 1080p at 24 a second
-LEAST_SHARE = 0.95  # of the stated duration that must be there, and of the packets that must decode
-# All that hold picture and sound and that PyAV writes. Without the list FFmpeg takes some text for
-# a film, and a playlist named as one makes it open what is listed.
-FORMATS = (
+TRAILER_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
+_MAX_PIXELS = 7680 * 4320  # of one frame: 8K
+_MAX_DECODED = 100_000_000_000  # pixels of all frames: 13 minutes of 4K, 33 of 1080p at 24 a second
+# Of the stated duration that must be there, and of the packets that must decode.
+_LEAST_SHARE = 0.95
+# All that hold picture and sound and that PyAV writes. Without the list FFmpeg takes some text
+# files for films, and a playlist makes it open whatever is listed.
+_FORMATS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf"),
     *("mxf", "gxf", "nut", "rm", "wtv", "dv", "swf"),
 )
-TIMEOUT = 60  # seconds that the disk may take to give the next packet
+_TIMEOUT = 60  # seconds that the disk may take to give the next packet
 # The same bytes whatever the processor's instruction set.
-SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 class Trailer(NamedTuple):
@@ -52,22 +53,22 @@ class Trailer(NamedTuple):
 
 
 def find_trailers(folder: Path, ids: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The trailers of the films asked for, and those set aside; see `media.find`.
+    """Find the trailers of some films; see `find_files`.
 
-    Nothing is decoded: a broken file is met by `read_trailer`.
+    Nothing is decoded yet: a broken file makes `read_trailer` fail.
     """
-    return media.find(folder, ids, SUFFIXES, kind="trailer")
+    return find_files(folder, ids, TRAILER_SUFFIXES, kind="trailer")
 
 
 def read_trailer(
     path: Path, frames: int = 30, size: int = 224, seconds: int = 30, sample_rate: int = 16_000
 ) -> Trailer:
-    """Decode a trailer in any codec that PyAV reads and any container of `FORMATS`.
+    """Decode a trailer in any codec that PyAV reads and a common container.
 
     Parameters
     ----------
     frames : int
-        The film is cut into as many equal parts; of each, the frame on screen at its centre is
+        The film is divided into as many equal parts; the frame on screen at the centre of each is
         taken, upright and squeezed whole to a square. One frame may serve several parts.
     size : int
         Side of the square in pixels.
@@ -80,15 +81,15 @@ def read_trailer(
     ------
     MediaError
         If there is no picture or no sound, one frame only, no length, less than the container
-        states, more than `MAX_DECODED` pixels, or bytes that can't be decoded.
+        states, more than 100 billion pixels, or bytes that can't be decoded.
     """
     start, length = _extent(path)
     centres = [start + (part + 0.5) * length / frames for part in range(frames)]
     return Trailer(_pictures(path, centres, size), _waveform(path, seconds, sample_rate))
 
 
-def is_stand_in(path: Path) -> bool:
-    """Whether this film says that it was rendered by this project, not made for a cinema.
+def trailer_is_stand_in(path: Path) -> bool:
+    """Whether this project drew the film.
 
     Raises
     ------
@@ -96,15 +97,15 @@ def is_stand_in(path: Path) -> bool:
         If the file is no video.
     """
     with _opened(path) as container:
-        return container.metadata.get("comment") == media.STAND_IN
+        return container.metadata.get("comment") == STAND_IN
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
-    options = {"format_whitelist": ",".join(FORMATS)}
+    options = {"format_whitelist": ",".join(_FORMATS)}
     try:
         container = av.open(
-            str(path), container_options=options, metadata_errors="replace", timeout=TIMEOUT
+            str(path), container_options=options, metadata_errors="replace", timeout=_TIMEOUT
         )
     except OSError as error:  # of the file, not of what is in it
         raise MediaError(f"can't be read: {error.strerror}") from error
@@ -123,7 +124,7 @@ def _best(container: InputContainer, kind: str) -> Stream:
         raise MediaError(f"no {kind} track")
     if stream.codec_context is None:
         raise MediaError(f"unknown {kind} codec")
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
     # One thread decodes damaged bytes the same each time; to use more, read more trailers at once.
     stream.codec_context.thread_count = 1
     return stream
@@ -147,16 +148,16 @@ def _extent(path: Path) -> tuple[float, float]:
             raise MediaError("one frame only")
         if not begins or max(ends) <= min(begins):
             raise MediaError("zero length")
-        if reached < LEAST_SHARE * (container.duration or 0) / av.time_base:
+        if reached < _LEAST_SHARE * (container.duration or 0) / av.time_base:
             raise MediaError("truncated")
         _require_moderate(len(begins), video.width, video.height)
         return min(begins), max(ends) - min(begins)
 
 
 def _require_moderate(frames: int, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
+    if width * height > _MAX_PIXELS:
         raise MediaError(f"too large: {width} x {height} pixels")
-    if frames * width * height > MAX_DECODED:
+    if frames * width * height > _MAX_DECODED:
         raise MediaError(f"too long for a trailer: {frames} frames of {width} x {height} pixels")
 
 
@@ -181,19 +182,19 @@ def _pictures(path: Path, times: list[float], size: int) -> np.ndarray:
 
 
 def _decoded(container: InputContainer, kind: str) -> Iterator[VideoFrame | AudioFrame]:
-    """The frames of a track; a few damaged packets are passed over, as players do."""
+    """The frames of a track; a few damaged packets are skipped, as players do."""
     failed = 0
     for count, packet in enumerate(container.demux(_best(container, kind)), 1):
         try:
             yield from packet.decode()
         except av.FFmpegError as error:
             failed += 1
-            if failed > 1 + (1 - LEAST_SHARE) * count:
+            if failed > 1 + (1 - _LEAST_SHARE) * count:
                 raise MediaError(f"damaged {kind}") from error
 
 
 def _begin(timed: Packet | VideoFrame) -> float:
-    """When a frame comes on screen, in seconds; a few formats state only when it is decoded."""
+    """When a frame comes on screen, in seconds; a few formats state the decoding time only."""
     begin = timed.dts if timed.pts is None else timed.pts
     return -math.inf if begin is None else float(begin * timed.time_base)
 
@@ -201,7 +202,7 @@ def _begin(timed: Packet | VideoFrame) -> float:
 def _square(frame: VideoFrame, size: int) -> np.ndarray:
     """The whole frame, squeezed to a square and turned as its container says."""
     square = frame.to_ndarray(
-        width=size, height=size, format="rgb24", interpolation=SCALING, threads=1
+        width=size, height=size, format="rgb24", interpolation=_SCALING, threads=1
     )
     return np.rot90(square, round(frame.rotation / 90))
 

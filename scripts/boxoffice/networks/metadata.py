@@ -1,4 +1,4 @@
-"""What is known of a film before its release, as numbers for a network."""
+"""Facts known before a film's release, as numbers for a network."""
 
 import numpy as np
 import pandas as pd

@@ -1,30 +1,33 @@
-"""Eight revenue classes from text, trailer and facts: training, scores, asking the network."""
+"""Eight revenue classes from text, trailer and facts: training, scores, the exported network."""
 
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from boxoffice import paths
-from boxoffice.media.encoders import image_encoder, text_encoder
-from boxoffice.media.trailers import read_trailer
+from boxoffice.media.embeddings import embed_trailers
+from boxoffice.media.encoders import ImageEncoder, image_encoder, text_encoder
+from boxoffice.media.trailers import find_trailers, read_trailer, trailer_is_stand_in
 from boxoffice.model_files import load_card
 from boxoffice.networks.layers import FusionNetwork, OrdinalCrossEntropy, load_weights, pool_frames
 from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
-from boxoffice.networks.training import Rows, Settings, Trained, fit, predict
+from boxoffice.networks.training import Rows, Settings, Trained, fit_network, predict
 
 if TYPE_CHECKING:  # prediction needs no DVCLive
     from dvclive import Live
 
 MODALITIES = ("text", "video", "audio")
+_FEWEST = 24  # films to train and test on
 
 
 def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
-    """What an ablation compares: every choice of the modalities, the facts, and all of them.
+    """Choices to compare in an ablation: every subset of the modalities, the facts, everything.
 
     Returns
     -------
@@ -44,12 +47,12 @@ def class_weights(target: np.ndarray) -> np.ndarray:
 
 
 def check_choices(modalities: list[str], splits: list[str]) -> None:
-    """Refuse modalities and splits that there are not.
+    """Check the params `modalities` and `splits`.
 
     Raises
     ------
     ValueError
-        With what was expected.
+        If one is unknown or malformed.
     """
     unknown = [name for name in modalities if name not in MODALITIES]
     if unknown or not modalities or len(set(modalities)) < len(modalities):
@@ -62,8 +65,54 @@ def check_choices(modalities: list[str], splits: list[str]) -> None:
             raise ValueError(f"split {split!r} needs three parts, none of them empty")
 
 
+def trailer_inputs(
+    viewer: ImageEncoder | None, folder: Path, ids: pd.Series
+) -> tuple[np.ndarray, dict[str, np.ndarray], pd.DataFrame, str]:
+    """Picture and sound of the films that have a readable trailer.
+
+    Parameters
+    ----------
+    viewer : ImageEncoder or None
+        None if no trailer is to be read: then all films are taken, and the folder may be missing.
+    folder : Path
+        Holds `<id>.mp4` and the like.
+    ids : Series of shape (n,)
+        Of the films.
+
+    Returns
+    -------
+    places : int array
+        Of the films taken, in `ids`.
+    inputs : dict of arrays
+        `video` (pooled frames) and `audio` (waveforms) of the films taken.
+    skipped : DataFrame
+        `id`, `file` and `reason` of trailers that can't be used.
+    media : {'stand_in', 'real', 'none'}
+
+    Raises
+    ------
+    ValueError
+        If fewer than 24 films are left.
+    """
+    if viewer is None:
+        return np.arange(len(ids)), {}, pd.DataFrame(columns=["id", "file", "reason"]), "none"
+    files, skipped = find_trailers(folder, ids)
+    frames, waveforms, files, unreadable = embed_trailers(viewer, files)
+    if len(files) < _FEWEST:
+        raise ValueError(
+            f"{folder} has readable trailers of only {len(files)} films, too few to train and test "
+            "on: get trailers with `python scripts/fetch.py trailers`, or raise synthesize.trailers"
+        )
+    return (
+        pd.Index(ids).get_indexer(files["id"]),
+        {"video": pool_frames(frames), "audio": waveforms},
+        pd.concat([skipped, unreadable], ignore_index=True),
+        "stand_in" if files["path"].map(trailer_is_stand_in).any() else "real",
+    )
+
+
 def rows_by_part(inputs: dict[str, np.ndarray], revenue, parts: np.ndarray) -> dict[str, Rows]:
-    """Rows of the parts 'train', 'validation' and 'test', whose class edges the training rows set.
+    """Rows of the parts 'train', 'validation' and 'test', classed by the training rows' edges.
 
     Parameters
     ----------
@@ -76,7 +125,7 @@ def rows_by_part(inputs: dict[str, np.ndarray], revenue, parts: np.ndarray) -> d
     edges = class_edges(revenue[parts == "train"])
     return {
         part: Rows(
-            {name: values[parts == part] for name, values in inputs.items()},
+            {name: np.asarray(values)[parts == part] for name, values in inputs.items()},
             revenue_class(revenue[parts == part], edges),
         )
         for part in ("train", "validation", "test")
@@ -97,7 +146,7 @@ def train_classes(
     live: "Live | None" = None,
     progress: bool = False,
 ) -> tuple[Trained, np.ndarray]:
-    """Train a network of this seed and ask it for other rows.
+    """Train a network, and forecast other rows.
 
     Parameters
     ----------
@@ -113,7 +162,9 @@ def train_classes(
     widths = {name: values.shape[1] for name, values in train.inputs.items()}
     network = FusionNetwork(widths, fusion, dropout, modality_dropout).fit_scale(train.inputs)
     loss = OrdinalCrossEntropy(class_weights(train.target), label_spread)
-    trained = fit(network, train, validation, loss, settings, seed, checkpoint, live, progress)
+    trained = fit_network(
+        network, train, validation, loss, settings, seed, checkpoint, live, progress
+    )
     return trained, probabilities(predict(trained.network, asked))
 
 
@@ -154,10 +205,9 @@ def class_scores(actual, predicted) -> dict[str, float]:
 
 
 def mcnemar(actual, first, second) -> float:
-    """Two-sided p-value that two forecasts of the same films are right equally often.
+    """Two-sided p-value of the hypothesis that two forecasts are right equally often.
 
-    The exact test of McNemar (1947): of the films that one alone got right, each is as likely to
-    have the first or the second right.
+    The exact test of McNemar (1947), on the films that only one of the two got right.
     """
     right = np.asarray(first) == actual, np.asarray(second) == actual
     only_first = int(np.sum(right[0] & ~right[1]))
@@ -168,7 +218,7 @@ def mcnemar(actual, first, second) -> float:
 
 
 def against_chance(actual, predicted) -> float:
-    """Two-sided p-value that a forecast is right as often as one in eight, by an exact test."""
+    """Two-sided p-value of the hypothesis that a forecast is right one time in eight (binomial)."""
     right = int(np.sum(np.asarray(predicted) == actual))
     return binomtest(right, len(actual), 1 / len(CLASSES)).pvalue
 

@@ -1,4 +1,4 @@
-"""Revenue from a poster: rows to learn from, training, scores, and asking the trained network."""
+"""Revenue from a poster: training data, training, scores, and the exported network."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from boxoffice.media.encoders import image_encoder, normalized
 from boxoffice.media.posters import read_poster
 from boxoffice.model_files import load_card
 from boxoffice.networks.layers import RevenueNetwork, load_weights
-from boxoffice.networks.training import Rows, Settings, Trained, fit, predict
+from boxoffice.networks.training import Rows, Settings, Trained, fit_network, predict
 
 if TYPE_CHECKING:  # prediction needs no DVCLive
     from dvclive import Live
 
-RESAMPLES = 1000  # of a bootstrap
+_RESAMPLES = 1000  # of a bootstrap
 
 
 @dataclass
 class EmbeddedPosters(Rows):
     """Rows whose input `poster`, if any, has the shape (n, 1 + views, width).
 
-    Training draws one view of a poster each time; otherwise it is the poster itself, the first.
+    Training draws a random view each time; otherwise the first is used, the poster itself.
     """
 
     training: bool = False
@@ -48,9 +48,9 @@ class EmbeddedPosters(Rows):
 
 @dataclass
 class PosterFiles(Rows):
-    """Rows whose input `poster` holds the paths of images, for training the backbone too.
+    """Rows whose input `poster` holds paths of images, for training the backbone too.
 
-    Training sees an altered view each time.
+    Training augments the images anew each time.
     """
 
     training: bool = False
@@ -72,6 +72,31 @@ class PosterFiles(Rows):
         return Rows(self.inputs | {"poster": np.array(files)}, self.target).fingerprint()
 
 
+def poster_rows(
+    inputs: dict[str, np.ndarray], log10_revenue: np.ndarray, parts: np.ndarray
+) -> dict[str, Rows]:
+    """Rows of a partition, as `train_revenue` takes them.
+
+    Parameters
+    ----------
+    inputs : dict of arrays of shape (n, ...)
+        `poster` holds embeddings of shape (n, 1 + views, width), or paths to train the backbone on.
+    parts : array of str of shape (n,)
+        'train', 'validation', 'test' or another word, for rows that are left out.
+    """
+    files = "poster" in inputs and inputs["poster"].dtype == object
+    kind = PosterFiles if files else EmbeddedPosters
+    masks = {"train": "train", "validation": "validation", "asked": "test"}
+    return {
+        name: kind(
+            {key: np.asarray(values)[parts == part] for key, values in inputs.items()},
+            np.asarray(log10_revenue)[parts == part],
+            training=part == "train",
+        )
+        for name, part in masks.items()
+    }
+
+
 def train_revenue(
     train: Rows,
     validation: Rows,
@@ -83,13 +108,12 @@ def train_revenue(
     live: "Live | None" = None,
     progress: bool = False,
 ) -> tuple[Trained, np.ndarray, np.ndarray]:
-    """Train a network of this seed and ask it for the validation rows and others.
+    """Train a network, and forecast the validation rows and others.
 
     Parameters
     ----------
     encoder : dict, optional
-        Arguments of `image_encoder`, whose backbone is trained along if the rows are
-        `PosterFiles`.
+        Arguments of `image_encoder`, whose backbone is trained too if the rows are `PosterFiles`.
 
     Returns
     -------
@@ -102,16 +126,8 @@ def train_revenue(
         loaded = image_encoder(**encoder)
         backbone, widths["poster"] = loaded.module, loaded.dim
     network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
-    trained = fit(
-        network,
-        train,
-        validation,
-        nn.MSELoss(),
-        settings,
-        seed,
-        checkpoint,
-        live,
-        progress,
+    trained = fit_network(
+        network, train, validation, nn.MSELoss(), settings, seed, checkpoint, live, progress
     )
     return trained, predict(trained.network, validation), predict(trained.network, asked)
 
@@ -169,7 +185,7 @@ def poster_scores(actual, predicted, median) -> dict[str, np.ndarray]:
 
 def resampled(rows: int, seed: int) -> np.ndarray:
     """Rows drawn with replacement: int array of shape (1000, rows)."""
-    return np.random.default_rng(seed).integers(rows, size=(RESAMPLES, rows))
+    return np.random.default_rng(seed).integers(rows, size=(_RESAMPLES, rows))
 
 
 def _ends(values: np.ndarray) -> dict[str, float]:

@@ -1,7 +1,6 @@
-"""Train a network with early stopping; a run that was killed resumes at its last checkpoint.
+"""Train a network with early stopping; a killed run resumes at its last checkpoint.
 
-A plain loop: a step of the heads trained here takes a millisecond, which a framework's cost per
-step would double.
+A plain loop, because a framework would double the millisecond that a step of these networks takes.
 """
 
 import hashlib
@@ -10,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from boxoffice import paths
-from boxoffice.compute import cores, device
+from boxoffice.compute import cores, device, is_exact, threads
 from boxoffice.files import replacing
 from boxoffice.reports import rounded
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:  # prediction needs no DVCLive
 CHECKPOINTS = paths.DATA / "cache" / "checkpoints"  # of this checkout alone
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints of one run
 EVALUATION_BATCH = 256
-VERSION = 1  # of the loop: a checkpoint of another one does not count
+_VERSION = 1  # of the loop: a checkpoint of another version is ignored
 
 
 class Data(Protocol):
@@ -79,7 +78,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: AdamW, its learning rate halved where the validation loss stays flat."""
+    """How to train: AdamW, the learning rate halved when the validation loss stays flat."""
 
     learning_rate: float
     weight_decay: float
@@ -102,17 +101,6 @@ class Trained(NamedTuple):
     history: pd.DataFrame
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def mixed_precision(place: torch.device):
     """bfloat16 where the GPU computes in it; it needs no scaling of gradients."""
     if place.type == "cuda" and torch.cuda.is_bf16_supported():
@@ -126,7 +114,7 @@ def to_device(batch: tuple[dict[str, Tensor], Tensor], place: torch.device):
 
 
 def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
-    """Learn from every row once, in a random order; the mean loss."""
+    """Train on every row once, in random order; returns the mean loss."""
     network.train()
     total = 0.0
     for rows in torch.randperm(len(data)).split(batch_size):
@@ -143,7 +131,7 @@ def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
 
 @torch.inference_mode()
 def answers(network: nn.Module, data: Data, place: torch.device) -> tuple[Tensor, Tensor]:
-    """What a network answers for every row, in evaluation mode, and the targets."""
+    """A network's outputs for all rows, in evaluation mode, and the targets."""
     network.to(place).eval()
     found = []
     for rows in torch.arange(len(data)).split(EVALUATION_BATCH):
@@ -155,14 +143,14 @@ def answers(network: nn.Module, data: Data, place: torch.device) -> tuple[Tensor
 
 
 def predict(network: nn.Module, data: Data) -> np.ndarray:
-    """What a network answers for every row, float32, in the rows' order."""
+    """A network's outputs for all rows, float32, in their order."""
     with threads(1):
         return answers(network, data, device())[0].cpu().numpy()
 
 
 def fingerprint(network: nn.Module, loss: nn.Module, *parts: Any) -> str:
-    """A hash of the layers and weights that training starts from, and of all that decides it."""
-    digest = hashlib.sha256(repr((VERSION, network, loss, parts)).encode())
+    """A hash of the layers and initial weights, and of everything else that decides a run."""
+    digest = hashlib.sha256(repr((_VERSION, network, loss, parts)).encode())
     for module in (network, loss):
         for name, values in module.state_dict().items():
             digest.update(name.encode())
@@ -171,7 +159,7 @@ def fingerprint(network: nn.Module, loss: nn.Module, *parts: Any) -> str:
 
 
 def load_checkpoint(path: Path | None, run: str) -> dict | None:
-    """The checkpoint of this very run, if there is one; one of another run doesn't count."""
+    """The checkpoint of this run, or None; one of another run is ignored."""
     if path is None or not path.exists():
         return None
     state = torch.load(path, weights_only=True, map_location="cpu")
@@ -183,7 +171,7 @@ def save_checkpoint(path: Path, state: dict) -> None:
         torch.save(state, temporary)
 
 
-def fit(
+def fit_network(
     network: nn.Module,
     train: Data,
     validation: Data,
@@ -207,8 +195,8 @@ def fit(
     loss : Module
         Of an answer and a target; the mean over rows.
     checkpoint : Path, optional
-        Where to keep the state of the run. What lies there is used if it is of the same network,
-        data, settings and seed.
+        Where to keep the state of the run; resumes from it if it is of the same network, data,
+        settings and seed.
     live : Live, optional
         Gets the losses and the learning rate after every epoch.
 
@@ -229,7 +217,8 @@ def fit(
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
     )
-    run = fingerprint(network, loss, settings, seed, train.fingerprint(), validation.fingerprint())
+    data = train.fingerprint(), validation.fingerprint()
+    run = fingerprint(network, loss, settings, seed, is_exact(), *data)
     state = load_checkpoint(checkpoint, run)
     if state is None:
         state = {"run": run, "history": [], "best_epoch": 0, "val_loss": float("inf")}
@@ -293,7 +282,7 @@ def fit(
 
 
 def log(live: "Live | None", row: dict) -> None:
-    """Hand an epoch's figures to DVCLive, rounded as all that is reported."""
+    """Pass an epoch's figures to DVCLive, rounded like all reports."""
     if live is None:
         return
     row = rounded(row)
@@ -317,10 +306,9 @@ def live_log(stage: str) -> "Live":
 
 
 def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
-    """Call a function with each dict of keyword arguments, on all cores; answers in order.
+    """Call a function with each dict of keyword arguments, on all cores; yields results in order.
 
-    The work begins at once, whether or not somebody waits for the answers. On a GPU the calls run
-    one after the other, for they would share it.
+    The work begins at once. On a GPU, which they would share, the calls run one by one.
     """
     calls = list(calls)
     n_jobs = 1 if device().type != "cpu" else min(cores(), len(calls))
@@ -342,5 +330,5 @@ def end_with(parent: int) -> None:
 
 
 def forget(stage: str) -> None:
-    """Drop the checkpoints of a stage that has ended."""
+    """Delete the checkpoints of a finished stage."""
     shutil.rmtree(CHECKPOINTS / stage, ignore_errors=True)

@@ -173,7 +173,7 @@ def fetch_posters(
         with replacing(folder / f"{film.id}{image_suffix(content)}") as temporary:
             temporary.write_bytes(content)
 
-    return collect(source, folder, posters.SUFFIXES, fetch, "posters")
+    return collect(source, folder, posters.POSTER_SUFFIXES, fetch, "posters")
 
 
 def image_suffix(content: bytes) -> str:
@@ -242,7 +242,7 @@ def fetch_trailers(
                 reasons.append(f"{key}: {error}")
         raise Unavailable("; ".join(reasons))
 
-    return collect(source, folder, trailers.SUFFIXES, fetch, "trailers")
+    return collect(source, folder, trailers.TRAILER_SUFFIXES, fetch, "trailers")
 
 
 def trailer_keys(videos: list[dict], language: str) -> list[str]:

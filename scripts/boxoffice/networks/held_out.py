@@ -1,0 +1,361 @@
+"""Forecasts of held-out films: networks and references trained on many partitions, and compared.
+
+A partition is an array that calls every film 'train', 'validation', 'test' or something else. Folds
+are pooled: every film is a test film once, and one score is computed over all of them.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import classification_report
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from boxoffice.networks.multimodal_model import (
+    accuracy_interval,
+    against_chance,
+    class_scores,
+    mcnemar,
+    rows_by_part,
+    train_classes,
+)
+from boxoffice.networks.poster_model import gain, poster_rows, train_revenue, with_intervals
+from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
+from boxoffice.networks.training import CHECKPOINTS, side_by_side
+
+Partitions = dict[str, np.ndarray]
+
+
+# Partitions
+
+
+def eighths(revenue, groups: int) -> np.ndarray:
+    """Classes of similar revenue, with `groups` films or more in each: int array of shape (n,)."""
+    count = max(1, min(len(CLASSES), len(revenue) // groups))
+    return pd.qcut(np.asarray(revenue), count, labels=False, duplicates="drop")
+
+
+def with_validation(learning, test, strata, validation: int, seed: int) -> np.ndarray:
+    """Mark rows as 'test', 'train' or 'validation', the latter two with the same mix of strata.
+
+    Parameters
+    ----------
+    learning, test : int arrays
+        Row numbers.
+    strata : array of shape (n,)
+    validation : int
+        Rows of `learning` to validate on.
+    """
+    parts = np.full(len(strata), "unused", dtype=object)
+    stopping = train_test_split(
+        learning, test_size=validation, random_state=seed, stratify=strata[learning]
+    )[1]
+    parts[test], parts[learning], parts[stopping] = "test", "train", "validation"
+    return parts
+
+
+def folded(revenue, folds: int, validation_size: float, seed: int) -> Partitions:
+    """Partitions `fold_1`, ...: each film is in the test part of one of them.
+
+    All parts have the same mix of revenue.
+
+    Parameters
+    ----------
+    validation_size : float
+        Share of all films.
+    """
+    strata = eighths(revenue, folds)
+    validation = round(validation_size * len(strata))
+    cut = StratifiedKFold(folds, shuffle=True, random_state=seed).split(strata, strata)
+    return {
+        f"fold_{number}": with_validation(learning, test, strata, validation, seed)
+        for number, (learning, test) in enumerate(cut, start=1)
+    }
+
+
+def latest(films: pd.DataFrame, validation_size: float, seed: int) -> np.ndarray:
+    """One partition, whose test part is the latest films by release date.
+
+    Parameters
+    ----------
+    films : DataFrame
+        `revenue`, and `split_temporal` as `add_splits` gives it.
+    """
+    test = (films["split_temporal"] == "test").to_numpy()
+    strata = np.zeros(len(films), dtype=int)
+    strata[~test] = eighths(films["revenue"][~test], 1)
+    validation = round(validation_size * len(films))
+    return with_validation(np.flatnonzero(~test), np.flatnonzero(test), strata, validation, seed)
+
+
+def split_folds(revenue, split: str, seed: int) -> Partitions:
+    """Partitions by the shares of a split such as '70/20/10' (training/validation/test).
+
+    There are as many as there are test parts in the whole, so that each film is tested once.
+    """
+    _, validation, test = (int(share) / 100 for share in split.split("/"))
+    return folded(revenue, max(2, round(1 / test)), validation, seed)
+
+
+# Trainings
+
+
+class Forecast(NamedTuple):
+    """What a network said of the test films of one partition, and how it was trained.
+
+    `truth` and `predicted` are classes, or log10 USD.
+    """
+
+    best_epoch: int
+    val_loss: float
+    history: pd.DataFrame
+    truth: np.ndarray
+    predicted: np.ndarray
+
+
+def classes_of(inputs: dict, revenue, parts: np.ndarray, **training) -> Forecast:
+    """Train a network on one partition, and forecast the classes of its test films."""
+    rows = rows_by_part(inputs, revenue, parts)
+    asked = rows.pop("test")
+    trained, probability = train_classes(**rows, asked=asked, **training)
+    return Forecast(*trained[1:], asked.target, probability.argmax(axis=1))
+
+
+def revenue_of(inputs: dict, log10_revenue, parts: np.ndarray, **training) -> Forecast:
+    """Train a network on one partition, and forecast log10 revenue of its test films."""
+    rows = poster_rows(inputs, log10_revenue, parts)
+    trained, _, forecast = train_revenue(**rows, **training)
+    return Forecast(*trained[1:], rows["asked"].target, forecast)
+
+
+def forecasts(
+    function, folder: str, partitions: Partitions, inputs: dict, choices: dict, **arguments
+) -> dict[tuple[str, str], Forecast]:
+    """Train a network for every partition and choice of inputs, side by side.
+
+    Parameters
+    ----------
+    function : callable
+        `classes_of` or `revenue_of`.
+    folder : str
+        Of the checkpoints, `<stage>` or below it.
+    inputs : dict of dicts of arrays
+        By partition and name.
+    choices : dict of tuples of str
+        Names of inputs, by the choice's name.
+    **arguments
+        For the function.
+
+    Returns
+    -------
+    dict
+        By partition and choice.
+    """
+    calls = {
+        (name, which): {
+            "inputs": {key: inputs[name][key] for key in keys},
+            "parts": parts,
+            "checkpoint": checkpoint(folder, name, which),
+            **arguments,
+        }
+        for name, parts in partitions.items()
+        for which, keys in choices.items()
+    }
+    answers = tqdm(side_by_side(function, calls.values()), "trainings", len(calls), delay=1)
+    return dict(zip(calls, answers, strict=True))
+
+
+def checkpoint(folder: str, partition: str, choice: str) -> Path:
+    """Where a training of `forecasts` keeps its state."""
+    return CHECKPOINTS / folder / f"{partition}-{choice}.pt"
+
+
+# References
+
+
+def reference_forecasts(
+    partitions: Partitions, facts: dict[str, np.ndarray], revenue, n_estimators: int, seed: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """Classes of the test films by a random forest on facts, and always the largest class.
+
+    Returns
+    -------
+    dict
+        By partition and 'forest' or 'majority'.
+    """
+    calls = [
+        {"facts": facts[name], "revenue": revenue, "parts": parts, "seed": seed}
+        | {"n_estimators": n_estimators}
+        for name, parts in partitions.items()
+    ]
+    forests = side_by_side(_by_forest, calls)
+    found = {(name, "forest"): next(forests) for name in partitions}
+    return found | majority_forecasts(partitions, revenue)
+
+
+def _by_forest(facts, revenue, parts, n_estimators, seed) -> np.ndarray:
+    # The forest needs no validation rows, so it learns from them, too.
+    learning = np.isin(parts, ["train", "validation"])
+    target = revenue_class(revenue[learning], class_edges(revenue[parts == "train"]))
+    forest = RandomForestClassifier(n_estimators, random_state=seed)
+    return forest.fit(facts[learning], target).predict(facts[parts == "test"])
+
+
+def majority_forecasts(partitions: Partitions, revenue) -> dict[tuple[str, str], np.ndarray]:
+    """The training films' largest class, for every test film; by partition and 'majority'."""
+    found = {}
+    for name, parts in partitions.items():
+        training = revenue[parts == "train"]
+        largest = np.bincount(revenue_class(training, class_edges(training))).argmax()
+        found[name, "majority"] = np.full((parts == "test").sum(), largest)
+    return found
+
+
+def training_median(log10_revenue: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """The training films' median log10 revenue, for every test film."""
+    return np.full((parts == "test").sum(), float(np.median(log10_revenue[parts == "train"])))
+
+
+def ridge(embeddings: np.ndarray, log10_revenue: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """log10 revenue of the test films by ridge regression on embeddings (n, width)."""
+    model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(1, 6, 16)))
+    model.fit(embeddings[parts == "train"], log10_revenue[parts == "train"])
+    return model.predict(embeddings[parts == "test"])
+
+
+# Scores
+
+
+def pooled(
+    found: dict, partitions: Iterable[str], choice: str | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray] | np.ndarray]:
+    """True and predicted values of the test films of several partitions, one after the other.
+
+    Parameters
+    ----------
+    found : dict of Forecast, or of arrays for references
+        By partition and choice.
+    choice : str, optional
+        The only one to return.
+
+    Returns
+    -------
+    truth : array
+    predicted : dict of arrays by choice, or the array of the one asked for
+    """
+    partitions = list(partitions)
+    choices = [choice] if choice else [which for name, which in found if name == partitions[0]]
+    truth = np.concatenate([found[name, choices[0]].truth for name in partitions])
+    predicted = {
+        which: np.concatenate(
+            [getattr(found[name, which], "predicted", found[name, which]) for name in partitions]
+        )
+        for which in choices
+    }
+    return truth, predicted[choice] if choice else predicted
+
+
+def compared(truth: np.ndarray, predicted: dict, against: str, seed: int) -> dict[str, dict]:
+    """Scores of predicted classes by model, with 95 % intervals and p-values.
+
+    Parameters
+    ----------
+    against : str
+        The model that the others are compared with, by McNemar's test.
+    """
+    return {
+        which: {
+            **class_scores(truth, classes),
+            "accuracy_95": accuracy_interval(truth, classes, seed),
+            "one_away_accuracy_95": accuracy_interval(truth, classes, seed, tolerance=1),
+            f"p_against_{against}": mcnemar(truth, classes, predicted[against]),
+            "p_against_chance": against_chance(truth, classes),
+        }
+        for which, classes in predicted.items()
+    }
+
+
+def accuracies(scores: dict[str, dict]) -> dict[str, tuple[float, float, float]]:
+    """Accuracy and the ends of its interval by model, of what `compared` gives."""
+    return {
+        which: (found["accuracy"], *found["accuracy_95"].values())
+        for which, found in scores.items()
+    }
+
+
+def split_scores(found: dict[tuple[str, str], Forecast], partitions: Partitions) -> dict:
+    """How one split did: films in its parts, mean best epoch and loss, scores of all test films."""
+
+    def mean(values) -> float:
+        return float(np.mean(list(values)))
+
+    truth, predicted = pooled(found, partitions, next(iter(found))[1])
+    return {
+        "train": mean((parts == "train").sum() for parts in partitions.values()),
+        "validation": mean((parts == "validation").sum() for parts in partitions.values()),
+        "test": len(truth),
+        "best_epoch": mean(one.best_epoch for one in found.values()),
+        "val_loss": mean(one.val_loss for one in found.values()),
+        **class_scores(truth, predicted),
+    }
+
+
+def revenue_scores(
+    found: dict, partitions: Partitions, embeddings: np.ndarray, log10_revenue, seed: int
+) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Scores of the poster networks and their references on the test films of some partitions.
+
+    Parameters
+    ----------
+    found : dict of Forecast
+        By partition and 'poster', 'metadata' or 'metadata_poster'.
+    embeddings : array of shape (n, width)
+
+    Returns
+    -------
+    scores : dict
+        `scores` and `interval_95` by model: the networks, 'training_median' and 'ridge'.
+    gains : dict
+        `poster_over_median` and `poster_over_metadata`, as `gain` gives them.
+    """
+    truth, said = pooled(found, partitions)
+    median, by_ridge = (
+        np.concatenate([reference(parts) for parts in partitions.values()])
+        for reference in (
+            lambda parts: training_median(log10_revenue, parts),
+            lambda parts: ridge(embeddings, log10_revenue, parts),
+        )
+    )
+    said = {"poster": said.pop("poster"), "training_median": median, "ridge": by_ridge, **said}
+    return {which: with_intervals(truth, said[which], median, seed) for which in said}, {
+        "poster_over_median": gain(truth, said["poster"], median, seed),
+        "poster_over_metadata": gain(truth, said["metadata_poster"], said["metadata"], seed),
+    }
+
+
+def with_ends(results: dict[str, dict], score: str) -> dict[str, tuple[float, float, float]]:
+    """One score and the ends of its interval by model, of what `revenue_scores` gives."""
+    return {
+        which: (result["scores"][score], *result["interval_95"][score].values())
+        for which, result in results.items()
+    }
+
+
+def class_report(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    """Precision, recall, F1 and films by class, and their averages; `class` is the first column."""
+    report = classification_report(
+        truth,
+        predicted,
+        labels=range(len(CLASSES)),
+        target_names=CLASSES,
+        output_dict=True,
+        zero_division=0,
+    )
+    return pd.DataFrame(report).T.rename_axis("class").reset_index()
