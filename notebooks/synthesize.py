@@ -106,7 +106,7 @@ for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
     drawn, given = (f.assign(film=f[TARGET].map(outcome)) for f in (synthetic, original))
     style = {"x": name, "hue": "film", "hue_order": outcome.values(), "ax": axis}
     sns.histplot(drawn, bins=15, **style)
-    sns.rugplot(given, height=-0.04, lw=2, clip_on=False, legend=False, **style)
+    sns.rugplot(given, height=-0.03, expand_margins=False, clip_on=False, legend=False, **style)
     axis.set(xlabel=label, ylabel="synthetic films")
 figure.suptitle("Each feature of the synthetic films, by outcome")
 save_plot("synthesize", "marginals", figure)

@@ -19,7 +19,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
-from serving import get, post
+from serving import PATIENCE, get, post
 
 from app.main import create_app
 from app.page.film import EXAMPLES, example, next_summer, stated_film
@@ -34,8 +34,7 @@ from boxoffice.forecasts.tables import score_file
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = 120_000  # ms, far more than a loaded machine needs
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=PATIENCE * 1000)  # ms
 
 
 # A real server, a real browser
@@ -71,7 +70,7 @@ def _note(event, arguments):
 @pytest.fixture(scope="module")
 def app(models):
     sys.addaudithook(_note)
-    return create_app(Settings(models=models))
+    return create_app(Settings(models=models, timeout=PATIENCE, patience=PATIENCE))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def opened(browser, address, **context):
     """The page, which must ask nothing of any other host and report no error."""
     with browser.new_context(**({"viewport": DESK} | context)) as visit:
         page = visit.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PATIENCE * 1000)
         elsewhere, errors = [], []
         page.on("request", lambda r: elsewhere.append(r.url) if not local(r.url, address) else None)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

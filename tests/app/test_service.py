@@ -40,7 +40,8 @@ def forecasts(models):
 
 @pytest.fixture(scope="module")
 def client(models):
-    with TestClient(create_app(Settings(models=models, page=False))) as client:
+    settings = Settings(models=models, page=False, timeout=120, patience=120)
+    with TestClient(create_app(settings)) as client:
         yield client
 
 

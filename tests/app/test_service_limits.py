@@ -31,7 +31,8 @@ MOST_BODY, MOST_UPLOAD, MOST_TABLE = 2_000, 1_000_000, 20_000_000
 
 def broken_service(models):
     """A service with a route that fails."""
-    service = create_app(Settings(models=models, page=False))
+    settings = Settings(models=models, page=False, timeout=PATIENCE, patience=PATIENCE)
+    service = create_app(settings)
 
     @service.get("/broken")
     def broken():
@@ -584,7 +585,7 @@ TRIALS = [(*operation, GenerationMode.POSITIVE) for operation in OPERATIONS] + [
 
 @pytest.fixture(scope="module")
 def described(models):
-    service = create_app(Settings(models=models, page=False, timeout=120, patience=120))
+    service = create_app(Settings(models=models, page=False, timeout=PATIENCE, patience=PATIENCE))
     return schemathesis.openapi.from_asgi("/openapi.json", service)
 
 

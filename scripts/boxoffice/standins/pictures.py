@@ -39,7 +39,8 @@ def scene(size: tuple[int, int], facts: Facts, generator: np.random.Generator) -
     look, lavish = look_of(facts), finish(facts.budget)
     width, height = 2 * size[0], 2 * size[1]  # drawn twice as large, for smooth edges
     picture = Image.new("RGB", (width, height), look.sky)
-    picture.paste(look.ground, mask=Image.linear_gradient("L").resize(picture.size))
+    gradient = Image.linear_gradient("L").resize(picture.size, Image.Resampling.NEAREST)
+    picture.paste(look.ground, mask=gradient)
     draw = ImageDraw.Draw(picture, "RGBA")
     x = width * int(generator.integers(42, 59)) // 100
     y = height * int(generator.integers(33, 42)) // 100
