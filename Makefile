@@ -61,8 +61,8 @@ bench: setup ## Measure service, start-up and scored tables (needs wrk), then em
 	python scripts/benchmarks/encoders.py
 
 .PHONY: lab
-lab: setup ## Open the notebooks in Jupyter
-	OMP_NUM_THREADS=1 jupyter lab --notebook-dir=notebooks # one thread, as the stages run
+lab: setup ## Open the notebooks in Jupyter, in the environment of the stages
+	env $$(python scripts/boxoffice/compute.py) jupyter lab --notebook-dir=notebooks
 
 .PHONY: tmdb5000
 tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into reports/tmdb5000

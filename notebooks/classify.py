@@ -166,7 +166,7 @@ Markdown(
 # %% tags=["plumbing"]
 newest = test.iloc[-1]
 Markdown(
-    f"**{newest['title']}** ({newest['release_date']:%d %B %Y}, budget ${newest['budget']:,.0f}): "
+    f"**{newest['title']}** ({newest['release_date']:%d %B %Y}, budget \\${newest['budget']:,.0f}): "
     f"probability of success {probability['pre_release'][-1]:.0%}. It "
     f"{'succeeded' if newest['success'] else 'did not succeed'}."
 )
@@ -204,6 +204,11 @@ models = {
     "synthetic": hits.synthetic_models(k, seed),
     "tmdb": hits.film_models(seed, hit_folds),
 }
+
+# %% [markdown]
+# What the searches chose, by cross-validated log loss:
+
+# %%
 hit_grids = {
     "logistic_regression": {"model__C": as_list(hit_logistic_c)},
     "random_forest": {"model__max_depth": as_list(hit_max_depth)},

@@ -121,8 +121,8 @@ reports.save_plot("preprocess", "revenue", figure)
 revenue = usable["revenue"]
 top = revenue.nlargest(len(usable) // 10).sum() / revenue.sum()
 Markdown(
-    f"**What it shows.** The median film earned ${revenue.median():,.0f}, the mean film "
-    f"${revenue.mean():,.0f}: a tenth of the films earned {top:.0%} of all revenue."
+    f"**What it shows.** The median film earned \\${revenue.median():,.0f}, the mean film "
+    f"\\${revenue.mean():,.0f}: a tenth of the films earned {top:.0%} of all revenue."
 )
 
 # %% [markdown]
@@ -203,8 +203,8 @@ reports.save_plot("preprocess", "genres_and_months", figure)
 month = calendar.month_name[by_month.idxmax()]
 Markdown(
     f"**What it shows.** The median {by_genre.index[-1]} film earns "
-    f"${by_genre['median revenue'].iloc[-1] / 1e6:.0f}M, the median {by_genre.index[0]} film "
-    f"${by_genre['median revenue'].iloc[0] / 1e6:.0f}M. The most successful genre is "
+    f"\\${by_genre['median revenue'].iloc[-1] / 1e6:.0f}M, the median {by_genre.index[0]} film "
+    f"\\${by_genre['median revenue'].iloc[0] / 1e6:.0f}M. The most successful genre is "
     f"{by_genre['success'].idxmax()} ({by_genre['success'].max():.0%}). Films released in {month} "
     f"earn most."
 )

@@ -193,8 +193,8 @@ Markdown(
     f"{np.exp(np.median(np.abs(error))):.1f} of the revenue, and "
     f"{np.mean(np.abs(error) < np.log(10)):.0%} within a factor of 10. The median forecast is "
     f"{np.exp(np.median(error)):.2f} times the revenue. The largest miss is "
-    f"*{test['title'].iloc[worst]}*: ${np.expm1(forecasts['pre_release'][worst]):,.0f} forecast, "
-    f"${test['revenue'].iloc[worst]:,.0f} earned."
+    f"*{test['title'].iloc[worst]}*: \\${np.expm1(forecasts['pre_release'][worst]):,.0f} forecast, "
+    f"\\${test['revenue'].iloc[worst]:,.0f} earned."
 )
 
 # %% [markdown]
@@ -251,9 +251,9 @@ Markdown(
 newest, forecast = test.iloc[-1], forecasts["pre_release"][-1]
 low, high = (np.expm1(forecast + interval[end]) for end in ("lower", "upper"))
 Markdown(
-    f"**{newest['title']}** ({newest['release_date']:%d %B %Y}, budget ${newest['budget']:,.0f}): "
-    f"forecast ${np.expm1(forecast):,.0f}, {coverage:.0%} interval ${low:,.0f} to ${high:,.0f}. It "
-    f"earned ${newest['revenue']:,.0f}."
+    f"**{newest['title']}** ({newest['release_date']:%d %B %Y}, budget \\${newest['budget']:,.0f}): "
+    f"forecast \\${np.expm1(forecast):,.0f}, {coverage:.0%} interval \\${low:,.0f} to \\${high:,.0f}. It "
+    f"earned \\${newest['revenue']:,.0f}."
 )
 
 # %% [markdown]

@@ -65,3 +65,7 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+if __name__ == "__main__":  # for `make lab`, whose kernels start in this environment
+    print(*(f"{name}={value}" for name, value in environment().items()))

@@ -69,6 +69,8 @@ def test_few_films_are_split_too(films):
     for split in ("70/20/10", "80/10/10"):
         partitions = split_folds(REVENUE[:films], split, seed=0)
         assert sum((parts == "test").sum() for parts in partitions.values()) == films
+    partitions = folded(REVENUE[:films], 2, 0.1, seed=0)
+    assert {(parts == "validation").sum() for parts in partitions.values()} == {round(films / 10)}
 
 
 def test_the_latest_films_are_not_learned_from():

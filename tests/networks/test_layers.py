@@ -174,6 +174,8 @@ def test_a_neighbouring_class_costs_less_than_a_far_one():
 
 # On disk
 
+CARD = {"source": "open_films", "media": "stand_in", "interval": {}, "not_for": []}
+
 
 @pytest.mark.parametrize("name", ["poster", "multimodal"])
 def test_the_exported_networks_belong_to_their_cards(name):
@@ -199,7 +201,7 @@ def small_network(seed=0):
 
 
 def test_a_network_comes_back_as_it_was(folder):
-    save_network("poster", small_network(), {"target": "log10 revenue"})
+    save_network("poster", small_network(), CARD | {"target": "log10 revenue"})
     card = load_card("poster", folder)
     assert card["target"] == "log10 revenue"
     loaded = load_weights(small_network(seed=9), card, folder)
@@ -208,14 +210,14 @@ def test_a_network_comes_back_as_it_was(folder):
 
 
 def test_the_same_network_gives_the_same_bytes(folder):
-    save_network("poster", small_network(), {})
+    save_network("poster", small_network(), CARD)
     first = (folder / "poster.safetensors").read_bytes()
-    save_network("poster", small_network(), {})
+    save_network("poster", small_network(), CARD)
     assert (folder / "poster.safetensors").read_bytes() == first
 
 
 def test_an_altered_file_is_refused(folder):
-    save_network("poster", small_network(), {})
+    save_network("poster", small_network(), CARD)
     path = folder / "poster.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(ModelFileError, match=r"poster\.safetensors is not the file"):
@@ -224,12 +226,12 @@ def test_an_altered_file_is_refused(folder):
 
 @pytest.mark.parametrize("name", ["poster.json", "poster.safetensors"])
 def test_a_missing_file_is_named_with_the_remedy(folder, name):
-    save_network("poster", small_network(), {})
+    save_network("poster", small_network(), CARD)
     (folder / name).unlink()
-    with pytest.raises(ModelFileError, match=rf"{name}.* is missing: run `dvc repro poster`"):
+    with pytest.raises(ModelFileError, match=rf"{name}.* is missing: run `dvc repro`"):
         load_weights(small_network(), load_card("poster", folder), folder)
 
 
 def test_a_card_is_json_for_people(folder):
-    save_network("poster", small_network(), {"metrics": {"r2": 0.123456789}})
+    save_network("poster", small_network(), CARD | {"metrics": {"r2": 0.123456789}})
     assert json.loads((folder / "poster.json").read_text())["metrics"] == {"r2": 0.123457}

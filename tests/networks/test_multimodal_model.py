@@ -148,6 +148,10 @@ def exported(tmp_path_factory):
         "image_encoder": {"arguments": IMAGE},
         "widths": widths,
         "fusion": "concatenation",
+        "edges_usd": [],
+        "source": "open_films",
+        "media": "stand_in",
+        "not_for": [],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("boxoffice.paths.MODELS", folder)

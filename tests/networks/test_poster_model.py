@@ -154,6 +154,9 @@ def exported(files, tmp_path_factory):
         "encoder": {"key": encoder.key, "finetuned": False, "arguments": ENCODER},
         "widths": {"poster": encoder.dim},
         "interval": {"lower": -0.5, "upper": 0.25},
+        "source": "open_films",
+        "media": "stand_in",
+        "not_for": [],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("boxoffice.paths.MODELS", folder)

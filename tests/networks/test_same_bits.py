@@ -1,4 +1,4 @@
-"""The settings of the runner give the same bits on every processor: emulated ones are asked."""
+"""The runner's settings give the same bits on every processor; emulated ones are asked."""
 
 import os
 import shutil
@@ -63,3 +63,33 @@ def test_emulated_processors_give_the_same_bits(folder):
     assert len(digests["here"]) == 8
     for name in PROCESSORS:
         assert digests[name] == digests["here"], name
+
+
+KERNEL = """
+import nbformat, sys
+from pathlib import Path
+import run_notebook
+KERNELSPEC = {'kernelspec': {'name': 'python3', 'language': 'python', 'display_name': ''}}
+cell = nbformat.v4.new_code_cell("import torch; torch.backends.cpu.get_cpu_capability()")
+for exact in ({"exact": False}, {"exact": True}, {}):
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=KERNELSPEC)
+    done = run_notebook.execute(notebook, exact, Path(sys.argv[1]))
+    print(exact, done.cells[-1].outputs[-1].data["text/plain"])
+"""
+
+
+def test_the_kernel_has_the_settings_unless_told_otherwise(tmp_path):
+    given = os.environ.keys() - environment().keys()
+    done = subprocess.run(
+        [sys.executable, "-c", KERNEL, str(tmp_path / "failed.ipynb")],
+        env={name: os.environ[name] for name in given}
+        | {"PYTHONPATH": str(paths.ROOT / "scripts"), "ATEN_CPU_CAPABILITY": "default"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "{'exact': False} 'DEFAULT'",
+        "{'exact': True} 'AVX2'",
+        "{} 'AVX2'",
+    ]

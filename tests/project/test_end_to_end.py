@@ -10,6 +10,7 @@ from conftest import RAW, SMALL
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+from boxoffice.compute import environment
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.splits import SPLITS
 from run_notebook import notebook_defaults, read_params, stage_params
@@ -131,7 +132,7 @@ def test_notebooks_run_in_jupyter_and_give_the_same_results(built):
             *(sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider"),
             *(f"notebooks/{stage}.ipynb" for stage in IN_JUPYTER),
             PYTHONPATH=str(built.root / "scripts"),
-            OMP_NUM_THREADS="1",  # as `make lab` has it: K-Means sums in one order
+            **environment(),  # as `make lab` has it
         )
         assert done.returncode == 0, done.stdout + done.stderr
     finally:

@@ -36,9 +36,9 @@ Partitions = dict[str, np.ndarray]
 # Partitions
 
 
-def eighths(revenue, groups: int) -> np.ndarray:
-    """Classes of similar revenue, with `groups` films or more in each: int array of shape (n,)."""
-    count = max(1, min(len(CLASSES), len(revenue) // groups))
+def groups_of(revenue, most: int) -> np.ndarray:
+    """Films of similar revenue, in at most so many groups of one size: int array of shape (n,)."""
+    count = max(1, min(len(CLASSES), most))
     return pd.qcut(np.asarray(revenue), count, labels=False, duplicates="drop")
 
 
@@ -71,8 +71,8 @@ def folded(revenue, folds: int, validation_size: float, seed: int) -> Partitions
     validation_size : float
         Share of all films.
     """
-    strata = eighths(revenue, folds)
-    validation = round(validation_size * len(strata))
+    validation = round(validation_size * len(revenue))
+    strata = groups_of(revenue, min(len(revenue) // folds, validation))
     cut = StratifiedKFold(folds, shuffle=True, random_state=seed).split(strata, strata)
     return {
         f"fold_{number}": with_validation(learning, test, strata, validation, seed)
@@ -90,8 +90,8 @@ def latest(films: pd.DataFrame, validation_size: float, seed: int) -> np.ndarray
     """
     test = (films["split_temporal"] == "test").to_numpy()
     strata = np.zeros(len(films), dtype=int)
-    strata[~test] = eighths(films["revenue"][~test], 1)
     validation = round(validation_size * len(films))
+    strata[~test] = groups_of(films["revenue"][~test], validation)
     return with_validation(np.flatnonzero(~test), np.flatnonzero(test), strata, validation, seed)
 
 
