@@ -57,10 +57,12 @@ class FilmModels:
                 f"{folder}/success_{feature_set}.json names other features than "
                 f"revenue_{feature_set}.json: run `dvc repro`"
             )
-        # The pre-release models put the exact training median for what is unknown; cards round it.
-        unknown = np.full(len(self.features), np.nan)
-        typical = self.revenue.median if feature_set == "classic" else unknown
-        self.drivers = Drivers(self.features, typical)
+        imputed = feature_set == "pre_release"
+        # Cards round medians, but not a 0; for the others NaN has the model put the exact one.
+        typical = (
+            np.where(self.revenue.median != 0, np.nan, 0.0) if imputed else self.revenue.median
+        )
+        self.drivers = Drivers(self.features, typical, imputed)
         self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
         self._limits = [
             (place, low - EDGE * abs(low), high + EDGE * abs(high))
