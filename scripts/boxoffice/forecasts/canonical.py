@@ -20,7 +20,6 @@ from boxoffice.films.features import (
 )
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
 from boxoffice.forecasts.names import KINDS, Names
-from boxoffice.forecasts.request import AFTER_RELEASE
 
 # request field -> canonical column
 NUMBERS = {
@@ -215,8 +214,3 @@ def stated_value(part: str, film: dict[str, Any]) -> Any:
         flags = [genre for genre, field in GENRE_FIELDS.items() if film.get(field)]
         return list(dict.fromkeys([*flags, *(film.get("genres") or [])]))
     return film.get("title" if part == "franchise" else part)
-
-
-def asked_for_votes(film: dict[str, Any]) -> list[str]:
-    """The fields that exist only after release and that a film states."""
-    return [field for field in AFTER_RELEASE if film.get(field) is not None]
