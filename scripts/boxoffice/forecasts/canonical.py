@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,6 @@ from boxoffice.films.features import (
 )
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
 from boxoffice.forecasts.names import KINDS, Names
-from boxoffice.forecasts.request import AFTER_RELEASE
 
 # request field -> canonical column
 NUMBERS = {
@@ -122,15 +123,21 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
 
 
 def _genre_flags(film: dict[str, Any]) -> tuple[float, ...]:
-    """From the list, or the six from their fields; of the others the fields say nothing."""
+    """From the list, or the six from their fields."""
     listed = film.get("genres")
-    flags = {genre: film.get(field) for genre, field in GENRE_FIELDS.items()}
-    if listed is None and all(flag is None for flag in flags.values()):
+    flags = tuple([film.get(field) for field in GENRE_FIELDS.values()])
+    if listed is None:
+        return _classic_flags(flags)
+    return genre_flags_of([*listed, *compress(GENRE_FIELDS, flags)])
+
+
+@lru_cache(3 ** len(GENRE_FIELDS))  # there are 729 ways to state six flags
+def _classic_flags(stated: tuple[int | None, ...]) -> tuple[float, ...]:
+    """Of the other genres the six fields say nothing."""
+    if set(stated) == {None}:
         return UNKNOWN_GENRES
-    known = {genre for genre, flag in flags.items() if flag}
-    if listed is not None:
-        return genre_flags_of([*known, *listed])
-    return tuple(float(name in known) if name in flags else math.nan for name in GENRES)
+    known = set(compress(GENRE_FIELDS, stated))
+    return tuple(float(name in known) if name in GENRE_FIELDS else math.nan for name in GENRES)
 
 
 def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
@@ -207,8 +214,3 @@ def stated_value(part: str, film: dict[str, Any]) -> Any:
         flags = [genre for genre, field in GENRE_FIELDS.items() if film.get(field)]
         return list(dict.fromkeys([*flags, *(film.get("genres") or [])]))
     return film.get("title" if part == "franchise" else part)
-
-
-def asked_for_votes(film: dict[str, Any]) -> list[str]:
-    """The fields that exist only after release and that a film states."""
-    return [field for field in AFTER_RELEASE if film.get(field) is not None]

@@ -71,8 +71,10 @@ def features_of(
 
     NaN is unknown. `past` is needed for what only the pre-release models read.
     """
-    columns = {name: values[rows] for name, values in films.columns.items()}
-    columns["log_budget"] = np.log1p(columns["budget"])
+    columns = films.columns
+    if len(rows) < len(films):
+        columns = {name: values[rows] for name, values in columns.items()}
+    columns = columns | {"log_budget": np.log1p(columns["budget"])}
     if past is not None:
         columns |= _pre_release_columns(columns, films.before_release(rows), past)
     table = np.full((len(rows), len(names)), np.nan)

@@ -5,9 +5,8 @@ The API, its page, tables and the command line all answer through this module.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from boxoffice import paths
 from boxoffice.forecasts.canonical import (
     NUMBERS,
     Films,
-    asked_for_votes,
     from_requests,
     spelling_warnings,
     stated_value,
@@ -57,21 +55,16 @@ class FilmModels:
                 f"{folder}/success_{feature_set}.json names other features than "
                 f"revenue_{feature_set}.json: run `dvc repro`"
             )
-        # The pre-release models put the exact training median for what is unknown; cards round it.
-        unknown = np.full(len(self.features), np.nan)
-        typical = self.revenue.median if feature_set == "classic" else unknown
-        self.drivers = Drivers(self.features, typical)
+        typical, imputed = self.revenue.median, feature_set == "pre_release"
+        if imputed:  # NaN has the models put the exact median; cards round all but a 0
+            typical = np.where(typical == 0, 0.0, np.nan)
+        self.drivers = Drivers(self.features, typical, imputed)
         self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
+        ends = np.stack([self.revenue.minimum, self.revenue.maximum])
+        ends += np.abs(ends) * [[-EDGE], [EDGE]]
         self._limits = [
-            (place, low - EDGE * abs(low), high + EDGE * abs(high))
-            for place, (name, low, high) in enumerate(
-                zip(
-                    self.features,
-                    self.revenue.minimum.tolist(),
-                    self.revenue.maximum.tolist(),
-                    strict=True,
-                )
-            )
+            (place, *ends[:, place].tolist())
+            for place, name in enumerate(self.features)
             if name in RANGED
         ]
         self.typical = self._typical_words()
@@ -93,6 +86,29 @@ class FilmModels:
         """Forecasts and the lower and upper ends of their intervals, nominal USD."""
         ends = (log_revenue, log_revenue + self.lower, log_revenue + self.upper)
         return tuple(map(np.expm1, ends))
+
+    def revenue_heads(self, log_revenues: list[float]) -> list[dict[str, Any]]:
+        """The first fields of answers about revenue."""
+        ends = zip(*(each.tolist() for each in self.in_usd(np.array(log_revenues))), strict=True)
+        return [
+            {
+                "predicted_revenue": revenue,
+                "log_revenue": log_revenue,
+                "interval": {"nominal": self.nominal, "lower": lower, "upper": upper},
+            }
+            for log_revenue, (revenue, lower, upper) in zip(log_revenues, ends, strict=True)
+        ]
+
+    def success_heads(self, probabilities: list[float]) -> list[dict[str, Any]]:
+        """The first fields of answers about success."""
+        return [
+            {
+                "success": probability >= 0.5,
+                "probability_failure": 1 - probability,
+                "probability_success": probability,
+            }
+            for probability in probabilities
+        ]
 
     def outside(self, film: list[float]) -> list[str]:
         """A warning for each feature that lies outside the training films' range."""
@@ -137,29 +153,12 @@ class FilmModels:
         )
 
 
-@dataclass
-class Read:
-    """Films that the same models answer.
-
-    Attributes
-    ----------
-    models : FilmModels
-    places : list of int
-        Of the films among those that were asked for.
-    features : array of shape (n, n_features)
-    warnings : list of lists of str
-    """
+class Answering(NamedTuple):
+    """The models that answer some films, the films' row numbers and their features."""
 
     models: FilmModels
-    places: list[int]
+    rows: np.ndarray
     features: np.ndarray
-    warnings: list[list[str]]
-
-    def with_answers(self, answers: list) -> Iterator[tuple[int, Any, list[str]]]:
-        """Place, answer and all warnings of each film."""
-        rows = zip(self.places, answers, self.warnings, self.features.tolist(), strict=True)
-        for place, answer, warnings, features in rows:
-            yield place, answer, warnings + self.models.outside(features)
 
 
 class Forecasts:
@@ -209,7 +208,6 @@ class Forecasts:
         self._needed = [
             field for field in AFTER_RELEASE if NUMBERS[field] in self._classic.features
         ]
-        self._unused = [field for field in AFTER_RELEASE if field not in self._needed]
 
     def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
         """What one film will earn; see `revenues`."""
@@ -231,24 +229,7 @@ class Forecasts:
             `predicted_revenue` (nominal USD), `log_revenue` (natural log of 1 + USD), `interval`
             (`nominal`, and the ends in USD), `model`, `drivers` and `warnings`.
         """
-        answers: list[dict[str, Any]] = [{}] * len(films)
-        for read in self.read(films):
-            models = read.models
-            asked = models.drivers.ask(models.revenue.predict, read.features)
-            usd = models.in_usd(np.array([log_revenue for log_revenue, _ in asked]))
-            in_usd = zip(*(ends.tolist() for ends in usd), strict=True)
-            for (place, (log_revenue, effects), warnings), (revenue, lower, upper) in zip(
-                read.with_answers(asked), in_usd, strict=True
-            ):
-                answers[place] = {
-                    "predicted_revenue": revenue,
-                    "log_revenue": log_revenue,
-                    "interval": {"nominal": models.nominal, "lower": lower, "upper": upper},
-                    "model": models.revenue.card["name"],
-                    "drivers": models.told(films[place], effects, factor_words),
-                    "warnings": warnings,
-                }
-        return answers
+        return self._answers(films, "revenue", factor_words)
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
         """Whether one film will earn more than 1.5 times its budget; see `successes`."""
@@ -264,18 +245,24 @@ class Forecasts:
             `success`, `probability_failure`, `probability_success`, `model`, `drivers` (effects
             are differences of the probability) and `warnings`.
         """
+        return self._answers(films, "success", point_words)
+
+    def _answers(
+        self, films: list[dict[str, Any]], target: str, effect_words: Callable[[float], str]
+    ) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(films)
-        for read in self.read(films):
-            models = read.models
-            asked = models.drivers.ask(models.success.predict, read.features)
-            for place, (probability, effects), warnings in read.with_answers(asked):
-                answers[place] = {
-                    "success": probability >= 0.5,
-                    "probability_failure": 1 - probability,
-                    "probability_success": probability,
-                    "model": models.success.card["name"],
-                    "drivers": models.told(films[place], effects, point_words),
-                    "warnings": warnings,
+        for models, rows, features in self.read(films):
+            model: ExportedModel = getattr(models, target)
+            asked = models.drivers.ask(model.predict, features)
+            heads = getattr(models, f"{target}_heads")([value for value, _ in asked])
+            for row, head, (_, effects), values in zip(
+                rows.tolist(), heads, asked, features.tolist(), strict=True
+            ):
+                film = films[row]
+                answers[row] = head | {
+                    "model": model.card["name"],
+                    "drivers": models.told(film, effects, effect_words),
+                    "warnings": self._warnings(film, models) + models.outside(values),
                 }
         return answers
 
@@ -339,23 +326,12 @@ class Forecasts:
             "rated": self._is_rated(films),
         }
 
-    def read(self, films: list[dict[str, Any]]) -> Iterator["Read"]:
-        """Features and warnings of films as they were stated, by the models that answer them."""
-        if not films:
-            return
-        for models, rows, features in self.answering(from_requests(films, self.names)):
-            asked = [films[row] for row in rows.tolist()]
-            if models is self._classic:
-                warnings = [self._unused_words(film) for film in asked]
-            else:
-                warnings = [
-                    self._not_used_words(film) + spelling_warnings(film, self.names)
-                    for film in asked
-                ]
-            yield Read(models, rows.tolist(), features, warnings)
+    def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
+        """Features of films as requests state them, by the models that answer."""
+        return self.answering(from_requests(films, self.names)) if films else iter(())
 
-    def answering(self, films: Films) -> Iterator[tuple[FilmModels, np.ndarray, np.ndarray]]:
-        """The models that answer films, their row numbers and their features.
+    def answering(self, films: Films) -> Iterator[Answering]:
+        """Features of films by the models that answer them; the others have faults.
 
         A film whose votes are known is answered by the classic models, another one by the
         pre-release models.
@@ -367,7 +343,7 @@ class Forecasts:
         ):
             rows = np.flatnonzero(chosen & films.right)
             if len(rows):
-                yield models, rows, features_of(films, rows, models.features, past)
+                yield Answering(models, rows, features_of(films, rows, models.features, past))
 
     def _is_rated(self, films: Films) -> np.ndarray:
         rated = np.ones(len(films), dtype=bool)
@@ -375,24 +351,23 @@ class Forecasts:
             rated &= ~np.isnan(films.columns.get(NUMBERS[field], np.nan))
         return rated
 
-    def _unused_words(self, film: dict[str, Any]) -> list[str]:
-        return [
-            f"{field} is not used: the training films' source has none"
-            for field in self._unused
-            if film.get(field) is not None
-        ]
-
-    def _not_used_words(self, film: dict[str, Any]) -> list[str]:
-        given = asked_for_votes(film)
-        if not given:
-            return []
+    def _warnings(self, film: dict[str, Any], models: FilmModels) -> list[str]:
+        """What of a request isn't used, or isn't known."""
+        given = [field for field in AFTER_RELEASE if film.get(field) is not None]
+        if models is self._classic:
+            return [
+                f"{field} is not used: the training films' source has none"
+                for field in given
+                if field not in self._needed
+            ]
+        warnings = spelling_warnings(film, self.names)
         if film.get("vote_count") == 0:
-            return ["nobody has voted yet: the pre-release model answers"]
-        missing = [field for field in self._needed if film.get(field) is None]
-        return [
-            f"{', '.join(given)} not used: without {', '.join(missing)} "
-            "the pre-release model answers"
-        ]
+            return ["nobody has voted yet: the pre-release model answers", *warnings]
+        if given:
+            missing = ", ".join(field for field in self._needed if film.get(field) is None)
+            words = f"without {missing} the pre-release model answers"
+            return [f"{', '.join(given)} not used: {words}", *warnings]
+        return warnings
 
 
 def _alike(features: np.ndarray, names: list[str]) -> np.ndarray:
