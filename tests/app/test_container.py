@@ -17,7 +17,7 @@ from docker.utils.build import exclude_paths
 from dockerfile_parse import DockerfileParser
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
-from serving import CLASSIC, eventually, free_port
+from serving import CLASSIC, eventually, free_port, get
 
 from boxoffice import paths
 
@@ -28,6 +28,8 @@ LOCK = json.loads((ROOT / "Pipfile.lock").read_text("utf-8"))
 SETPRIV = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
 INSIDE = re.compile(r"(?<![\w./}-])/(srv|tmp|root)\b")  # folders of the image
 FLAGS = re.compile(r"^(--\S+\s+)+")
+# What a build gets from its machine: where packages come from, and how to reach it.
+MACHINE = re.compile(r"HOME|PIP_.*|PIPENV_PYPI_MIRROR|SSL_.*|(https?|no)_proxy", re.IGNORECASE)
 
 
 def values(instruction):
@@ -60,12 +62,12 @@ class Image:
         return INSIDE.sub(lambda found: f"{self.root}{found[0]}", text)
 
     def run(self, number):
-        """Follow a RUN line. The machine's own settings hold, such as where pip finds packages."""
-        machine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+        """Follow a RUN line."""
+        machine = {name: value for name, value in os.environ.items() if MACHINE.fullmatch(name)}
         return subprocess.run(
             ["/bin/sh", "-c", self.inside(values("RUN")[number])],
             cwd=self.srv,
-            env=machine | self.runs[number] | {"HOME": os.environ["HOME"]},
+            env=machine | self.runs[number],
             capture_output=True,
             text=True,
         )
@@ -135,13 +137,20 @@ def is_healthy(image, port):
     return process.returncode == 0
 
 
+def answers(port):
+    try:
+        return get(f"http://127.0.0.1:{port}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def service(image):
     """The port at which the image's CMD answers."""
     port = free_port()
     process = image.start(*words_of("CMD", port))
     try:
-        eventually(lambda: process.poll() is not None or is_healthy(image, port), seconds=120)
+        eventually(lambda: process.poll() is not None or answers(port))
         assert process.poll() is None, process.communicate()[0]
         yield port
     finally:
