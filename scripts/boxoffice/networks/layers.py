@@ -130,7 +130,8 @@ class AudioNetwork(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """int16 samples at 16 kHz, shape (n, samples) -> float of shape (n, 1024)."""
         windows = waveform.float().unflatten(1, (-1, WINDOW))  # normalized below, so not scaled
-        return self.layers(self.windows(windows).transpose(1, 2))
+        # Of a layout that isn't contiguous, BatchNorm1d gives other bits on other processors.
+        return self.layers(self.windows(windows).transpose(1, 2).contiguous())
 
 
 def pool_frames(frames: np.ndarray) -> np.ndarray:
