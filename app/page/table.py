@@ -11,14 +11,8 @@ import pyarrow.parquet as pq
 from app.page.pictures import render
 from boxoffice.files import replacing
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.tables import (
-    CLIENT_ROWS,
-    NUMBERS,
-    REQUIRED,
-    TEXTS,
-    TableError,
-    score_file,
-)
+from boxoffice.forecasts.table_columns import NUMBERS, REQUIRED, TEXTS
+from boxoffice.forecasts.tables import CLIENT_ROWS, TableError, score_file
 
 EXAMPLE_TABLE = Path(__file__).with_name("example_films.csv")
 FORMATS = ("csv", "parquet")

@@ -23,8 +23,9 @@ from tqdm import tqdm
 from boxoffice import paths
 from boxoffice.films.features import CLASSIC_GENRES, column_name
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.table_columns import ChunkReader
 from boxoffice.forecasts.table_files import open_table
-from boxoffice.forecasts.tables import ChunkReader, score_file
+from boxoffice.forecasts.tables import score_file
 
 CHUNK = 50_000  # rows of a table that are made at once
 OVERVIEW = 18  # titles in a row, for a text of about TMDB's 305 characters

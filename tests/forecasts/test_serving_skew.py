@@ -10,8 +10,8 @@ from boxoffice.films.features import CLASSIC_GENRES, column_name, input_columns
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS
 from boxoffice.forecasts.request import Film, faults
+from boxoffice.forecasts.table_columns import ChunkReader
 from boxoffice.forecasts.table_files import open_table
-from boxoffice.forecasts.tables import ChunkReader
 from boxoffice.tabular.pipelines import fit_films
 
 

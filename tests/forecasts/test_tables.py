@@ -22,15 +22,9 @@ from boxoffice.films.features import GENRES, column_name, film_facts
 from boxoffice.films.schema import clean, read_source
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import Names
+from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import MOST_CELL, MOST_LINES, open_table
-from boxoffice.forecasts.tables import (
-    ADDED,
-    ChunkReader,
-    TableError,
-    check_columns,
-    iter_scored,
-    score_file,
-)
+from boxoffice.forecasts.tables import ADDED, TableError, iter_scored, score_file
 
 OPEN_FILMS = paths.RAW / "open_films"
 FILM = {

@@ -28,6 +28,7 @@ SHOWN = 80  # characters of a wrong value that a message repeats
 OTHER_YEAR = "other_year"  # the type of our own error, beside pydantic's
 
 A_DATE = f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}"
+A_BUDGET = "a number above 0, at most 10,000,000,000 (USD)"
 A_TEXT = f"a text of at most {MOST_TEXT} characters"
 NAMES = f"a list of at most {MOST_NAMES} names"
 PEOPLE = f"a list of at most {MOST_NAMES} names or ids"
@@ -55,6 +56,12 @@ def _whole(lowest: int, highest: int) -> Any:
     ]
 
 
+Usd = Annotated[float, Field(gt=0, le=10_000_000_000)]
+Minutes = Annotated[float, Field(gt=0, le=2000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Stars = Annotated[float, Field(ge=1, le=5)]
+Year = _whole(1888, 2100)
+Count = _whole(0, 1_000_000_000)
 Flag = Annotated[
     Annotated[float, Field(ge=0, le=1, multiple_of=1)] | StrictBool,
     AfterValidator(int),
@@ -75,8 +82,17 @@ def _field(words: str, takes: str, example: Any, default: Any = None, **rules: A
     return Field(default, description=f"{words}: {takes}.", examples=[example], **rules)
 
 
+def _number(words: str, lowest: float, highest: float, unit: str, example: float) -> Any:
+    takes = f"a number from {lowest:,} to {highest:,}" + (f" ({unit})" if unit else "")
+    return _field(words, takes, example, ge=lowest, le=highest)
+
+
 def _genre_flag(name: str, example: int) -> Any:
     return _field(f"Whether its genres name {name}", "0 or 1", example)
+
+
+def _people(words: str, *example: str) -> Any:
+    return _field(words, PEOPLE, list(example))
 
 
 class _Request(BaseModel):
@@ -86,29 +102,12 @@ class _Request(BaseModel):
 class Film(_Request):
     """A film. What is left out, or null, is not known."""
 
-    budget: float = _field(
-        "Production budget, nominal",
-        "a number above 0, at most 10,000,000,000 (USD)",
-        237_000_000,
-        ...,
-        gt=0,
-        le=10_000_000_000,
-    )
-    popularity: float | None = _field(
-        "TMDB popularity", "a number from 0 to 1,000,000", 150.4, ge=0, le=1_000_000
-    )
-    runtime: float | None = _field(
-        "Length; 0 is unknown", "a number from 0 to 2,000 (minutes)", 162, ge=0, le=2000
-    )
-    vote_avg: float | None = _field(
-        "Mean vote", "a number from 0 to 10 (points of 10)", 7.2, ge=0, le=10
-    )
-    vote_count: float | None = _field(
-        "Votes cast", "a number from 0 to 1,000,000,000 (votes)", 11_800, ge=0, le=1_000_000_000
-    )
-    release_year: _whole(1888, 2100) = _field(
-        "Year of release", "a year from 1888 to 2100", 2009, ...
-    )
+    budget: Usd = _field("Production budget, nominal", A_BUDGET, 237_000_000, ...)
+    popularity: float | None = _number("TMDB popularity", 0, 1_000_000, "", 150.4)
+    runtime: float | None = _number("Length; 0 is unknown", 0, 2000, "minutes", 162)
+    vote_avg: float | None = _number("Mean vote", 0, 10, "points of 10", 7.2)
+    vote_count: float | None = _number("Votes cast", 0, 1_000_000_000, "votes", 11_800)
+    release_year: Year = _field("Year of release", "a year from 1888 to 2100", 2009, ...)
     action: Flag | None = _genre_flag("Action", 1)
     adventure: Flag | None = _genre_flag("Adventure", 1)
     fantasy: Flag | None = _genre_flag("Fantasy", 1)
@@ -116,9 +115,7 @@ class Film(_Request):
     thriller: Flag | None = _genre_flag("Thriller", 0)
     comedy: Flag | None = _genre_flag("Comedy", 0)
     title: Text | None = _field("Title, by which its series is found", A_TEXT, "Avatar")
-    release_date: Date | None = _field(
-        "Day of release, in the year of release_year", A_DATE, "2009-12-10"
-    )
+    release_date: Date | None = _field("Day of release, in release_year", A_DATE, "2009-12-10")
     original_language: Text | None = _field("Language, by ISO 639 code or name", A_TEXT, "en")
     certificate: Text | None = _field(
         f"American certificate, one of {', '.join(CERTIFICATES)}", A_TEXT, "PG-13"
@@ -131,47 +128,40 @@ class Film(_Request):
     countries: NameList | None = _field(
         "Production countries, by name or ISO 3166 code", NAMES, ["United States of America"]
     )
-    cast: PeopleList | None = _field(
-        "The cast, in the order of billing", PEOPLE, ["Sam Worthington", "Zoe Saldana"]
+    cast: PeopleList | None = _people(
+        "The cast, in the order of billing", "Sam Worthington", "Zoe Saldana"
     )
-    companies: PeopleList | None = _field(
-        "Production companies", PEOPLE, ["Twentieth Century Fox Film Corporation"]
+    companies: PeopleList | None = _people(
+        "Production companies", "Twentieth Century Fox Film Corporation"
     )
-    director: PeopleList | None = _field("Directors", PEOPLE, ["James Cameron"])
-    writers: PeopleList | None = _field(
-        "Writers of the screenplay, the story or the novel", PEOPLE, ["James Cameron"]
+    director: PeopleList | None = _people("Directors", "James Cameron")
+    writers: PeopleList | None = _people(
+        "Writers of the screenplay, the story or the novel", "James Cameron"
     )
-    producers: PeopleList | None = _field("Producers", PEOPLE, ["Jon Landau"])
-    executives: PeopleList | None = _field("Executive producers", PEOPLE, ["Laeta Kalogridis"])
-    composer: PeopleList | None = _field("Composers", PEOPLE, ["James Horner"])
-    editor: PeopleList | None = _field("Editors", PEOPLE, ["Stephen E. Rivkin"])
-    photography: PeopleList | None = _field("Directors of photography", PEOPLE, ["Mauro Fiore"])
-    casting: PeopleList | None = _field("Casting directors", PEOPLE, ["Mali Finn"])
+    producers: PeopleList | None = _people("Producers", "Jon Landau")
+    executives: PeopleList | None = _people("Executive producers", "Laeta Kalogridis")
+    composer: PeopleList | None = _people("Composers", "James Horner")
+    editor: PeopleList | None = _people("Editors", "Stephen E. Rivkin")
+    photography: PeopleList | None = _people("Directors of photography", "Mauro Fiore")
+    casting: PeopleList | None = _people("Casting directors", "Mali Finn")
 
 
 class Engagement(_Request):
     """How a film was watched and rated."""
 
-    avg_watch_time: float = _field(
-        "Mean time that a viewer watches",
-        "a number above 0, at most 2,000 (minutes)",
-        112,
-        ...,
-        gt=0,
-        le=2000,
+    avg_watch_time: Minutes = _field(
+        "Mean time that a viewer watches", "a number above 0, at most 2,000 (minutes)", 112, ...
     )
-    completion_rate: float = _field(
+    completion_rate: Share = _field(
         "Share of the film that a viewer sees",
         "a number from 0 to 1 (share, 0.85 and not 85)",
         0.85,
         ...,
-        ge=0,
-        le=1,
     )
-    ratings_count: _whole(0, 1_000_000_000) = _field(
+    ratings_count: Count = _field(
         "Ratings given", "a whole number from 0 to 1,000,000,000 (ratings)", 9500, ...
     )
-    avg_rating: float = _field("Mean rating", "a number from 1 to 5 (stars)", 4.4, ..., ge=1, le=5)
+    avg_rating: Stars = _field("Mean rating", "a number from 1 to 5 (stars)", 4.4, ...)
 
 
 AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # what exists after release alone
