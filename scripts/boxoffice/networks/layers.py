@@ -104,14 +104,13 @@ class RevenueNetwork(nn.Module):
 class AudioNetwork(nn.Module):
     """A 1-D CNN on 30 s of sound: waveforms (n, 480000) -> (n, 1024).
 
-    The first layer reads windows of 25 ms, as speech recognition has it, one after the other: a
-    convolution whose windows don't overlap is a product of matrices, which is quicker.
+    The first layer reads windows of 25 ms, as speech recognition does.
     """
 
     def __init__(self):
         super().__init__()
-        self.windows = nn.Linear(WINDOW, 32)
         self.layers = nn.Sequential(
+            nn.Conv1d(1, 32, kernel_size=WINDOW, stride=WINDOW),
             *self.normed(32),
             nn.Conv1d(32, 64, kernel_size=8, stride=8),
             *self.normed(64),
@@ -129,9 +128,7 @@ class AudioNetwork(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """int16 samples at 16 kHz, shape (n, samples) -> float of shape (n, 1024)."""
-        windows = waveform.float().unflatten(1, (-1, WINDOW))  # normalized below, so not scaled
-        # Of a layout that isn't contiguous, BatchNorm1d gives other bits on other processors.
-        return self.layers(self.windows(windows).transpose(1, 2).contiguous())
+        return self.layers(waveform.float().unsqueeze(1))  # normalized inside, so not scaled
 
 
 def pool_frames(frames: np.ndarray) -> np.ndarray:
