@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic import Field as Described
 
 from boxoffice.forecasts.request import (
-    AFTER_RELEASE,
+    AFTER_RELEASE_FIELDS,
     CLASSIC_FIELDS,
     Engagement,
     Film,
@@ -21,7 +21,7 @@ from boxoffice.forecasts.request import (
 # Examples of whole requests; one put together field by field would state everything at once.
 STATED = example(Film)
 CLASSIC_EXAMPLE = {name: STATED[name] for name in CLASSIC_FIELDS}
-PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in AFTER_RELEASE}
+PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in AFTER_RELEASE_FIELDS}
 FILM_EXAMPLES = {
     "classic": {
         "summary": "A film that was rated: the classic request",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from app.page.pictures import render
 from boxoffice.files import replacing
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.table_columns import NUMBERS, REQUIRED, TEXTS
+from boxoffice.forecasts.table_columns import FIELD_OF_COLUMN, REQUIRED_COLUMNS, TEXT_COLUMNS
 from boxoffice.forecasts.tables import CLIENT_ROWS, TableError, score_file
 
 EXAMPLE_TABLE = Path(__file__).with_name("example_films.csv")
@@ -26,7 +26,11 @@ COLUMNS = (
     "error",
 )
 CHUNK = 50_000  # rows
-OPTIONAL = [name for name in dict.fromkeys((*TEXTS, *NUMBERS)) if name not in REQUIRED]
+OPTIONAL = [
+    name
+    for name in dict.fromkeys((*TEXT_COLUMNS, *FIELD_OF_COLUMN))
+    if name not in REQUIRED_COLUMNS
+]
 
 
 class TableAnswers:
@@ -37,7 +41,7 @@ class TableAnswers:
 
     def invitation(self) -> str:
         """What a table must hold."""
-        return render("columns", required=REQUIRED, optional=OPTIONAL)
+        return render("columns", required=REQUIRED_COLUMNS, optional=OPTIONAL)
 
     def answer(self, upload: str | None, progress: gr.Progress) -> tuple[str, str | None]:
         """The summary of a scored table and the path of its file, or what is wrong with it."""

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from benchmarks import rivals as bench_rivals
 from benchmarks import tables as bench_tables
 from boxoffice import paths
-from boxoffice.forecasts.request import AFTER_RELEASE
+from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS
 
 FOLDER = Path(__file__).resolve().parent
 MIB = 2**20
@@ -217,7 +217,7 @@ def before_release(bodies: Path) -> Path:
     """The same films without popularity and votes, beside them."""
     films = [json.loads(line) for line in bodies.read_text().splitlines()]
     for film in films:
-        for name in AFTER_RELEASE:
+        for name in AFTER_RELEASE_FIELDS:
             del film[name]
     path = bodies.with_name("before_release.jsonl")
     path.write_text("".join(json.dumps(film) + "\n" for film in films))

@@ -23,7 +23,7 @@ BLOCK = 1024
 FEATURE_NAMES = "features"  # key of the features' names in an ONNX file's metadata
 
 # What the service reads of a card beside its features.
-REQUIRED = {
+_REQUIRED = {
     "segments": ("model", "segments", "scores"),
     "poster": ("interval", "media", "not_for"),
     "multimodal": ("edges_usd", "widths", "media", "not_for"),
@@ -78,7 +78,7 @@ def load_card(name: str, folder: Path = paths.MODELS) -> dict:
         raise ModelFileError(f"{path} is not readable JSON ({error}): run `dvc repro`") from error
     if not isinstance(card, dict):
         raise ModelFileError(f"{path} is no card: run `dvc repro`")
-    lacking = {"name", "source", "sha256", *REQUIRED.get(name, ("model",))} - set(card)
+    lacking = {"name", "source", "sha256", *_REQUIRED.get(name, ("model",))} - set(card)
     if lacking:
         raise ModelFileError(f"{path} lacks {', '.join(sorted(lacking))}: run `dvc repro`")
     return card

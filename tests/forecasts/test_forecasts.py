@@ -11,7 +11,13 @@ import pytest
 from boxoffice.films.credits import MOST
 from boxoffice.forecasts.canonical import from_requests
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.request import AFTER_RELEASE, CLASSIC_FIELDS, Engagement, Film, example
+from boxoffice.forecasts.request import (
+    AFTER_RELEASE_FIELDS,
+    CLASSIC_FIELDS,
+    Engagement,
+    Film,
+    example,
+)
 from boxoffice.tabular.export import run_model
 
 # Inside every training range; the models' source has no popularity.
@@ -24,7 +30,7 @@ FILM = {
     "action": 1,
     "comedy": 1,
 }
-UPCOMING = {name: value for name, value in FILM.items() if name not in AFTER_RELEASE}
+UPCOMING = {name: value for name, value in FILM.items() if name not in AFTER_RELEASE_FIELDS}
 STARS = {"director": ["Steven Spielberg"], "release_date": "1999-06-18", "title": "A Film"}
 
 
@@ -68,7 +74,7 @@ def test_the_pre_release_model_answers_where_they_are_left_out(forecasts):
     assert forecasts.revenue(UPCOMING)["model"] == "revenue_pre_release"
     assert forecasts.success(UPCOMING)["model"] == "success_pre_release"
     assert forecasts.revenue(UPCOMING)["warnings"] == []
-    left_out = UPCOMING | dict.fromkeys(AFTER_RELEASE)  # None is left out, too
+    left_out = UPCOMING | dict.fromkeys(AFTER_RELEASE_FIELDS)  # None is left out, too
     assert forecasts.revenue(left_out) == forecasts.revenue(UPCOMING)
 
 

@@ -15,7 +15,7 @@ import pytest
 from boxoffice import paths
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import (
-    AFTER_RELEASE,
+    AFTER_RELEASE_FIELDS,
     CLASSIC_FIELDS,
     Engagement,
     Film,
@@ -243,7 +243,7 @@ def test_help_has_examples(predict):
     [
         {name: example(Film)[name] for name in CLASSIC_FIELDS},
         {"budget": 2e7, "release_year": 2026, "comedy": True, "runtime": None},
-        {name: value for name, value in example(Film).items() if name not in AFTER_RELEASE},
+        {name: value for name, value in example(Film).items() if name not in AFTER_RELEASE_FIELDS},
     ],
     ids=["classic", "before its release", "all that is known before its release"],
 )

@@ -16,7 +16,7 @@ ZERO_IS_UNKNOWN = ("budget", "revenue", "runtime")
 NO_CERTIFICATE = frozenset(("notrated", "unrated", "nr", "notknown", "none"))
 NO_LANGUAGE = "xx"  # TMDB's code for a film without words, and ours for any that isn't known
 
-CACHED = 4096  # spellings that are remembered
+_CACHED = 4096  # spellings that are remembered
 LONGEST = 100  # characters of one that can be a spelling of anything
 
 
@@ -65,7 +65,7 @@ def certificate(label: str) -> tuple[str | None, bool]:
     return _CERTIFICATES.get(letters), letters in _CERTIFICATES or letters in NO_CERTIFICATE
 
 
-@lru_cache(CACHED)
+@lru_cache(_CACHED)
 def _language(text: str) -> str | None:
     code = re.split(r"[-_]", text, maxsplit=1)[0]
     if re.fullmatch(r"[a-z]{2}", code):  # TMDB has codes of its own, such as cn
@@ -84,7 +84,7 @@ def language(text: str) -> str | None:
     return _language(text[:LONGEST].strip().lower())
 
 
-@lru_cache(CACHED)
+@lru_cache(_CACHED)
 def _country(text: str) -> str:
     import pycountry
 

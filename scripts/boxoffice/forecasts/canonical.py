@@ -22,7 +22,7 @@ from boxoffice.films.normalise import certificate, genre, is_american, known_num
 from boxoffice.forecasts.names import KINDS, Names
 
 # request field -> canonical column
-NUMBERS = {
+COLUMN_OF_FIELD = {
     "budget": "budget",
     "runtime": "runtime",
     "popularity": "popularity",
@@ -115,7 +115,7 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
 
     numbers = {
         column: np.array([film.get(field) for film in films], dtype=float)
-        for field, column in NUMBERS.items()
+        for field, column in COLUMN_OF_FIELD.items()
     }
     flags = np.array([_genre_flags(film) for film in films])
     right = np.ones(len(films), dtype=bool)

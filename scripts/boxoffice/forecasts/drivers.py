@@ -14,7 +14,7 @@ import numpy as np
 
 from boxoffice.films.credits import ROLES
 
-MOST = 5  # drivers that an answer names
+_MOST = 5  # drivers that an answer names
 LEAST = 0.005  # effects below it are not worth a word: half a per cent, half a point
 
 _FEATURE_PARTS = {
@@ -130,7 +130,7 @@ class Drivers:
             if abs(effect) >= LEAST:
                 effects[number].append((self.parts[place], effect))
         return [
-            (forecast, sorted(found, key=_size, reverse=True)[:MOST])
+            (forecast, sorted(found, key=_size, reverse=True)[:_MOST])
             for forecast, found in zip(answers, effects, strict=False)
         ]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from boxoffice import paths
 from boxoffice.forecasts.canonical import (
-    NUMBERS,
+    COLUMN_OF_FIELD,
     Films,
     from_requests,
     spelling_warnings,
@@ -28,7 +28,7 @@ from boxoffice.forecasts.drivers import (
 )
 from boxoffice.forecasts.features import Past, features_of
 from boxoffice.forecasts.names import Names
-from boxoffice.forecasts.request import AFTER_RELEASE
+from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS
 from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
@@ -206,7 +206,9 @@ class Forecasts:
         self.roles = self._past.roles
         self.names = Names(folder / "names.parquet", self._past.ids)
         self._needed = [
-            field for field in AFTER_RELEASE if NUMBERS[field] in self._classic.features
+            field
+            for field in AFTER_RELEASE_FIELDS
+            if COLUMN_OF_FIELD[field] in self._classic.features
         ]
 
     def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
@@ -348,12 +350,12 @@ class Forecasts:
     def _is_rated(self, films: Films) -> np.ndarray:
         rated = np.ones(len(films), dtype=bool)
         for field in self._needed:
-            rated &= ~np.isnan(films.columns.get(NUMBERS[field], np.nan))
+            rated &= ~np.isnan(films.columns.get(COLUMN_OF_FIELD[field], np.nan))
         return rated
 
     def _warnings(self, film: dict[str, Any], models: FilmModels) -> list[str]:
         """What of a request isn't used, or isn't known."""
-        given = [field for field in AFTER_RELEASE if film.get(field) is not None]
+        given = [field for field in AFTER_RELEASE_FIELDS if film.get(field) is not None]
         if models is self._classic:
             return [
                 f"{field} is not used: the training films' source has none"

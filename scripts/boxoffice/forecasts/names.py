@@ -10,13 +10,13 @@ from boxoffice.films.credits import PEOPLE, name_key
 
 KINDS = dict.fromkeys(PEOPLE, "person") | {"companies": "company"}  # by role
 
-CACHED = 100  # characters of a name that is remembered
+_CACHED = 100  # characters of a name that is remembered
 
 _cached_key = lru_cache(maxsize=2**14)(name_key)  # casts and companies come again and again
 
 
 def _key(name: str) -> str:
-    return name_key(name) if len(name) > CACHED else _cached_key(name)
+    return name_key(name) if len(name) > _CACHED else _cached_key(name)
 
 
 class Names:

@@ -30,8 +30,8 @@ OTHER_YEAR = "other_year"  # the type of our own error, beside pydantic's
 A_DATE = f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}"
 A_BUDGET = "a number above 0, at most 10,000,000,000 (USD)"
 A_TEXT = f"a text of at most {MOST_TEXT} characters"
-NAMES = f"a list of at most {MOST_NAMES} names"
-PEOPLE = f"a list of at most {MOST_NAMES} names or ids"
+_SOME_NAMES = f"a list of at most {MOST_NAMES} names"
+_SOME_PEOPLE = f"a list of at most {MOST_NAMES} names or ids"
 
 
 def _check_date(text: str, film: ValidationInfo) -> str:
@@ -70,7 +70,7 @@ Flag = Annotated[
 Date = Annotated[
     str, AfterValidator(_check_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
-Text = Annotated[str, Field(max_length=MOST_TEXT)]
+_Text = Annotated[str, Field(max_length=MOST_TEXT)]
 _Name = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
 _Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 NameList = Annotated[list[_Name], Field(max_length=MOST_NAMES)]
@@ -92,7 +92,7 @@ def _genre_flag(name: str, example: int) -> Any:
 
 
 def _people(words: str, *example: str) -> Any:
-    return _field(words, PEOPLE, list(example))
+    return _field(words, _SOME_PEOPLE, list(example))
 
 
 class _Request(BaseModel):
@@ -114,19 +114,19 @@ class Film(_Request):
     science_fiction: Flag | None = _genre_flag("Science Fiction", 1)
     thriller: Flag | None = _genre_flag("Thriller", 0)
     comedy: Flag | None = _genre_flag("Comedy", 0)
-    title: Text | None = _field("Title, by which its series is found", A_TEXT, "Avatar")
+    title: _Text | None = _field("Title, by which its series is found", A_TEXT, "Avatar")
     release_date: Date | None = _field("Day of release, in release_year", A_DATE, "2009-12-10")
-    original_language: Text | None = _field("Language, by ISO 639 code or name", A_TEXT, "en")
-    certificate: Text | None = _field(
+    original_language: _Text | None = _field("Language, by ISO 639 code or name", A_TEXT, "en")
+    certificate: _Text | None = _field(
         f"American certificate, one of {', '.join(CERTIFICATES)}", A_TEXT, "PG-13"
     )
     genres: NameList | None = _field(
         f"TMDB's genres, of {', '.join(GENRES)}",
-        NAMES,
+        _SOME_NAMES,
         ["Action", "Adventure", "Fantasy", "Science Fiction"],
     )
     countries: NameList | None = _field(
-        "Production countries, by name or ISO 3166 code", NAMES, ["United States of America"]
+        "Production countries, by name or ISO 3166 code", _SOME_NAMES, ["United States of America"]
     )
     cast: PeopleList | None = _people(
         "The cast, in the order of billing", "Sam Worthington", "Zoe Saldana"
@@ -164,7 +164,7 @@ class Engagement(_Request):
     avg_rating: Stars = _field("Mean rating", "a number from 1 to 5 (stars)", 4.4, ...)
 
 
-AFTER_RELEASE = ("popularity", "vote_avg", "vote_count")  # what exists after release alone
+AFTER_RELEASE_FIELDS = ("popularity", "vote_avg", "vote_count")  # what exists after release alone
 # The request of the classic projects: numbers, and a flag for each of six genres.
 CLASSIC_FIELDS = (
     *("budget", "popularity", "runtime", "vote_avg", "vote_count", "release_year"),

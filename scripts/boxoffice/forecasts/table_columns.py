@@ -55,9 +55,9 @@ from boxoffice.forecasts.table_files import (
     shown,
 )
 
-REQUIRED = ("budget", "release_date")
+REQUIRED_COLUMNS = ("budget", "release_date")
 # column -> the field of a request that it corresponds to
-NUMBERS = {
+FIELD_OF_COLUMN = {
     "budget": "budget",
     "runtime": "runtime",
     "popularity": "popularity",
@@ -66,7 +66,7 @@ NUMBERS = {
 }
 SHORT_TEXTS = ("title", "original_language", "certificate")
 CREDITS = ("production_companies", "cast", "crew")  # read for the pre-release models alone
-TEXTS = (*SHORT_TEXTS, "genres", "production_countries", *CREDITS)
+TEXT_COLUMNS = (*SHORT_TEXTS, "genres", "production_countries", *CREDITS)
 A_LIST = 'a JSON list of {"id": number, "name": text}'
 _ROLE_OF_JOB = {job: role for role, (jobs, _) in CREW_ROLES.items() for job in jobs}
 _COLUMN_OF_ROLE = {
@@ -85,14 +85,14 @@ def check_columns(schema: pa.Schema) -> None:
     TableError
         If columns are missing, occur twice or hold what can't be read.
     """
-    missing = [name for name in REQUIRED if name not in schema.names]
+    missing = [name for name in REQUIRED_COLUMNS if name not in schema.names]
     if missing:
         raise TableError(
             f"the table lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{shown(schema.names)}. A table follows the TMDB 5000 schema, and of its columns "
-            f"{' and '.join(REQUIRED)} are needed"
+            f"{' and '.join(REQUIRED_COLUMNS)} are needed"
         )
-    for name in ("release_date", *NUMBERS, *TEXTS):
+    for name in ("release_date", *FIELD_OF_COLUMN, *TEXT_COLUMNS):
         if schema.names.count(name) > 1:
             raise TableError(f"the table has the column {name} more than once: keep one of them")
         if name in schema.names and not _readable(name, schema.field(name).type):
@@ -103,15 +103,15 @@ def check_columns(schema: pa.Schema) -> None:
 
 
 def _cell_takes(name: str) -> str:
-    if name in NUMBERS:
-        return expected(NUMBERS[name])
+    if name in FIELD_OF_COLUMN:
+        return expected(FIELD_OF_COLUMN[name])
     return A_DATE if name == "release_date" else "a text"
 
 
 def _readable(name: str, kind: pa.DataType) -> bool:
     if is_text(kind) or pa.types.is_null(kind):
         return True
-    if name in NUMBERS:
+    if name in FIELD_OF_COLUMN:
         return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     return name == "release_date" and (pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
@@ -172,7 +172,7 @@ class ChunkReader:
 
     def films(self) -> Films:
         """The films of the chunk in canonical columns."""
-        numbers = {name: self._number(name) for name in NUMBERS if name in self.columns}
+        numbers = {name: self._number(name) for name in FIELD_OF_COLUMN if name in self.columns}
         self._days = self._dates()
         numbers["release_year"] = self._days.astype("datetime64[Y]").astype("int64") + 1970.0
         for name in SHORT_TEXTS:
@@ -233,10 +233,10 @@ class ChunkReader:
         else:
             values = cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             stated = ~np.isnan(values)  # a NaN is how frames write that they have no value
-        lowest, highest, closed = limits(NUMBERS[name])
+        lowest, highest, closed = limits(FIELD_OF_COLUMN[name])
         known = ((values >= lowest) if closed else (values > lowest)) & (values <= highest)
-        wrong = ~known if name in REQUIRED else stated & ~known
-        self._note(np.flatnonzero(wrong), name, cells, expected(NUMBERS[name]))
+        wrong = ~known if name in REQUIRED_COLUMNS else stated & ~known
+        self._note(np.flatnonzero(wrong), name, cells, expected(FIELD_OF_COLUMN[name]))
         return np.where(known, values, np.nan)
 
     def _dates(self) -> np.ndarray:
