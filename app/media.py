@@ -64,12 +64,7 @@ class Media:
             self._check(name)
 
     def poster(self, file: Path) -> dict[str, Any]:
-        """Forecast revenue from a poster alone.
-
-        Returns
-        -------
-        dict
-            As `schemas.PosterRevenue`.
+        """Forecast revenue from a poster alone, as `schemas.PosterRevenue`.
 
         Raises
         ------
@@ -96,10 +91,7 @@ class Media:
     ) -> dict[str, Any]:
         """Forecast the revenue class from a plot and, if there is one, a trailer.
 
-        Returns
-        -------
-        dict
-            As `schemas.RevenueClasses`; the warnings name each upload that the model doesn't read.
+        The answer is as `schemas.RevenueClasses`; it warns of uploads that the model doesn't read.
 
         Raises
         ------

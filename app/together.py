@@ -14,10 +14,7 @@ MOST = 64  # requests in one call, so that none of them waits long
 class Together:
     """Ask about one film, and be answered with those that came in the same turn.
 
-    Parameters
-    ----------
-    answer_all : callable
-        Takes a list of films and gives their answers in order.
+    `answer_all` takes a list of films and gives their answers in order.
     """
 
     def __init__(self, answer_all: Callable[[list[dict]], list[dict[str, Any]]]):

@@ -56,13 +56,7 @@ def fault(heading: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class Scale:
-    """The revenues of known films on a log scale.
-
-    Attributes
-    ----------
-    films : DataFrame
-        `title`, `release_year`, `revenue` (nominal USD).
-    """
+    """Known films by `title`, `release_year` and `revenue` (nominal USD), on a log scale."""
 
     films: pd.DataFrame
 

@@ -217,25 +217,19 @@ def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
 # Start
 
 
-def start(models: Path, body: str, repeats: int) -> pd.DataFrame:
+def start_lines(models: Path, body: str, repeats: int) -> list[Line]:
     """Seconds from the start of a process to its first prediction, and bytes resident then."""
-    kinds = {"without page": ours(models, page=False), "with page": ours(models, page=True)}
-    turns = list(product(range(repeats + 1), kinds))
     rows = []
-    for turn, kind in tqdm(turns, desc="start", leave=False):
+    for turn, page in tqdm(list(product(range(repeats + 1), (False, True))), "start", leave=False):
         begun = time.perf_counter()
-        with running(kinds[kind]) as (process, port):
+        with running(ours(models, page)) as (process, port):
             wait_for_answer(process, port, body)
             seconds = time.perf_counter() - begun
             if turn:  # the first one reads files that then are in the system's cache
-                rows.append({"kind": kind, "seconds": seconds, "rss": process.memory_info().rss})
-    return pd.DataFrame(rows)
-
-
-def start_lines(table: pd.DataFrame) -> list[Line]:
-    medians = table.groupby("kind")[["seconds", "rss"]].median()
-    seconds, rss = medians.loc["without page"]
-    page_seconds, page_rss = medians.loc["with page"] - medians.loc["without page"]
+                rows.append({"page": page, "seconds": seconds, "rss": process.memory_info().rss})
+    medians = pd.DataFrame(rows).groupby("page").median()
+    seconds, rss = medians.loc[False]
+    page_seconds, page_rss = medians.loc[True] - medians.loc[False]
     return [
         below("start to first prediction, without page", seconds, 3, 2, " s"),
         below("resident then, without page", rss / MIB, 300, 0, " MiB"),
@@ -327,7 +321,7 @@ def main(
             bench_rivals.train_classic(bench_tables.requests(films), forest)
             lines += load_lines(*load(models, forest, bodies, rounds, seconds))
         if Part.start in parts:
-            lines += start_lines(start(models, bodies.read_text().splitlines()[0], rounds))
+            lines += start_lines(models, bodies.read_text().splitlines()[0], rounds)
         if Part.tables in parts:
             for what, asked_share, count, released in (
                 ("released films", 0.8, rows, True),
