@@ -1,18 +1,18 @@
 """The API: `uvicorn app.main:app`."""
 
+import asyncio
 import ctypes
 import gc
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
 
-import anyio
 import orjson
 import pyarrow
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFile
+from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -21,7 +21,7 @@ from app import __version__, schemas
 from app.logs import service_log, tidy_server_log
 from app.media import Media, MediaBusy, MediaUnavailable, UploadFault
 from app.middleware import Metrics, Traffic
-from app.problems import Refused, answer_problems, fault
+from app.problems import answer_problems, fault
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
@@ -44,7 +44,6 @@ TAGS = [
 ]
 JSON_TYPE = "application/json"
 TYPES: dict[Format, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
-PARQUET_STARTS = b"PAR1"
 MOST_TEXT = 20_000  # characters; a text encoder reads far fewer
 FORM_LIMITS = {"max_fields": 10, "max_files": 4, "max_part_size": 4 * MOST_TEXT}
 IMAGE = "a JPEG, PNG, WEBP, GIF, BMP or AVIF image of at most 50,000,000 pixels"
@@ -52,31 +51,22 @@ VIDEO = "a video with sound, such as MP4, WebM, MOV or MKV"
 TABLE = "a CSV or Parquet file in the TMDB 5000 schema"
 
 
-def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Answers other than success, for the OpenAPI document."""
-    words = {
-        400: "The body is no form.",
-        408: "The body took too long.",
-        413: "The body is too large.",
-        415: "The body is of another type.",
-        422: "The request can't be understood.",
-        500: "The service failed.",
-        503: "The model is absent, or busy.",
-        504: "The answer took too long.",
-        507: "The disk has no room for the upload.",
-    }
-    return {
-        status: {
-            "model": schemas.Refusal if status == 422 else schemas.Problem,
-            "description": words[status],
-        }
-        for status in statuses
-    }
-
-
-BODY_ANSWERS = _answers(408, 413, 415, 422, 500)
-MEDIA_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 504, 507)
-TABLE_ANSWERS = _answers(400, 408, 413, 415, 422, 500, 503, 507)
+# Answers other than success, for the OpenAPI document.
+BODY_ANSWERS: dict[int | str, dict[str, Any]] = {
+    408: {"model": schemas.Problem, "description": "The body took too long."},
+    413: {"model": schemas.Problem, "description": "The body is too large."},
+    415: {"model": schemas.Problem, "description": "The body is of another type."},
+    422: {"model": schemas.Refusal, "description": "The request can't be understood."},
+    500: {"model": schemas.Problem, "description": "The service failed."},
+}
+TABLE_ANSWERS = BODY_ANSWERS | {
+    400: {"model": schemas.Problem, "description": "The body is no form."},
+    503: {"model": schemas.Problem, "description": "The model is absent, or busy."},
+    507: {"model": schemas.Problem, "description": "The disk has no room for the upload."},
+}
+MEDIA_ANSWERS = TABLE_ANSWERS | {
+    504: {"model": schemas.Problem, "description": "The answer took too long."},
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -153,12 +143,7 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
         """Whether the service is ready; its models are loaded before it answers at all."""
         return Response(b'{"status":"ok"}', media_type=JSON_TYPE)
 
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-    )
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def prometheus():
         """Counts and durations, as Prometheus reads them."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -246,19 +231,19 @@ def _add_media(app: FastAPI) -> None:
 
 async def _looked_at(ask, **uploads: UploadFile | None) -> Response:
     """Ask a media model in a thread; what was uploaded lies in files until it has answered."""
-    given = {name: upload for name, upload in uploads.items() if upload is not None}
     async with AsyncExitStack() as files:
-        paths = [
-            await files.enter_async_context(stored(uploads[name])) if name in given else None
-            for name in uploads
-        ]
+        paths = {
+            name: await files.enter_async_context(stored(upload))
+            for name, upload in uploads.items()
+            if upload is not None
+        }
         try:
             # When the time is up nobody waits for the thread; the next film does.
-            answer = await to_thread.run_sync(ask, *paths, abandon_on_cancel=True)
+            answer = await to_thread.run_sync(partial(ask, **paths), abandon_on_cancel=True)
         except UploadFault as error:
             expected = VIDEO if error.field == "trailer" else IMAGE
-            name = shown_name(given[error.field])
-            raise Refused(fault(error.field, name, expected, str(error))) from error
+            name = shown_name(uploads[error.field])
+            raise HTTPException(422, [fault(error.field, name, expected, str(error))]) from error
         except MediaUnavailable as error:
             raise HTTPException(503, str(error)) from error
         except MediaBusy as error:
@@ -268,22 +253,19 @@ async def _looked_at(ask, **uploads: UploadFile | None) -> Response:
 
 def _add_tables(app: FastAPI) -> None:
     forecasts, settings = app.state.forecasts, app.state.settings
-    limiter = CapacityLimiter(settings.tables)
+    turns = asyncio.Semaphore(settings.tables)
+
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    scored = {
+        "description": "The same rows in the same order, with forecasts.",
+        "content": dict.fromkeys(TYPES.values(), binary),
+    }
 
     @app.post(
         "/predict/batch",
         tags=["tables"],
         response_class=Response,
-        responses=TABLE_ANSWERS
-        | {
-            200: {
-                "description": "The same rows in the same order, with forecasts.",
-                "content": {
-                    kind: {"schema": {"type": "string", "format": "binary"}}
-                    for kind in TYPES.values()
-                },
-            }
-        },
+        responses=TABLE_ANSWERS | {200: scored},
     )
     async def batch(
         file: Annotated[UploadFile, File(description=f"The films: {TABLE}.")],
@@ -300,52 +282,32 @@ def _add_tables(app: FastAPI) -> None:
         `model` and `error`, which tells what is wrong with a row that has no forecast.
         """
         async with AsyncExitStack() as needed:
-            await needed.enter_async_context(_turn(limiter, settings.patience))
+            try:
+                async with asyncio.timeout(settings.patience):
+                    await turns.acquire()
+            except TimeoutError as error:
+                message = "enough tables are being scored: try again later"
+                raise HTTPException(503, message, {"Retry-After": "30"}) from error
+            needed.callback(turns.release)
             path = await needed.enter_async_context(stored(file))
-            given: Format = _format(path)
+            with path.open("rb") as table:
+                given: Format = "parquet" if table.read(4) == b"PAR1" else "csv"
             out = format or _accepted(accept) or given
             try:
                 pieces = await begun(iter_scored(forecasts, path, given, out), needed)
             except TableError as error:
                 name = shown_name(file)
                 message = str(error).replace(str(path), name).replace(path.name, name)
-                raise Refused(fault("file", name, TABLE, message)) from error
-            name = f'attachment; filename="scored.{out}"'
-            return Streamed(
-                pieces,
-                needed.pop_all(),
-                media_type=TYPES[out],
-                headers={"Content-Disposition": name},
-            )
-
-
-@asynccontextmanager
-async def _turn(limiter: CapacityLimiter, patience: float) -> AsyncIterator[None]:
-    """One of the tables that are scored at once."""
-    holder = object()
-    with anyio.move_on_after(patience) as waited:
-        await limiter.acquire_on_behalf_of(holder)
-    if waited.cancelled_caught:
-        raise HTTPException(
-            503, "enough tables are being scored: try again later", {"Retry-After": "30"}
-        )
-    try:
-        yield
-    finally:
-        limiter.release_on_behalf_of(holder)
-
-
-def _format(path) -> Format:
-    """Told by the content, for a name says little."""
-    with open(path, "rb") as file:
-        return "parquet" if file.read(len(PARQUET_STARTS)) == PARQUET_STARTS else "csv"
+                raise HTTPException(422, [fault("file", name, TABLE, message)]) from error
+            headers = {"Content-Disposition": f'attachment; filename="scored.{out}"'}
+            return Streamed(pieces, needed.pop_all(), media_type=TYPES[out], headers=headers)
 
 
 def _accepted(accept: str) -> Format | None:
     """The first of our formats that a client names."""
+    formats = {kind: format for format, kind in TYPES.items()}
     kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
-    named = {kind: format for format, kind in TYPES.items()}
-    return next((named[kind] for kind in kinds if kind in named), None)
+    return next((formats[kind] for kind in kinds if kind in formats), None)
 
 
 def __getattr__(name: str) -> FastAPI:
@@ -359,12 +321,7 @@ def __getattr__(name: str) -> FastAPI:
     # Models and modules stay for good: looking through them for garbage would hold requests up.
     gc.collect()
     gc.freeze()
-    _return_freed_memory()
+    # Give the memory that parsing the models took back to the system, where libc can.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     return globals()["app"]
-
-
-def _return_freed_memory() -> None:
-    """Give the memory that parsing the models took back to the system, where libc can."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

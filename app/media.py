@@ -24,13 +24,7 @@ class MediaBusy(Exception):
 
 
 class UploadFault(MediaError):
-    """An upload can't be used.
-
-    Attributes
-    ----------
-    field : str
-        `file`, `poster` or `trailer`.
-    """
+    """An upload can't be used; its `field` is `file`, `poster` or `trailer`."""
 
     def __init__(self, field: str, reason: str):
         super().__init__(reason)
@@ -69,14 +63,8 @@ class Media:
         for name in NAMES:
             self._check(name)
 
-    def poster(self, path: Path) -> dict[str, Any]:
-        """Forecast revenue from a poster alone.
-
-        Returns
-        -------
-        dict
-            `predicted_revenue` (nominal USD), `interval` (`nominal` coverage, `lower` and `upper`
-            in nominal USD), `model` and `warnings`.
+    def poster(self, file: Path) -> dict[str, Any]:
+        """Forecast revenue from a poster alone, as `schemas.PosterRevenue`.
 
         Raises
         ------
@@ -85,7 +73,7 @@ class Media:
         MediaUnavailable, MediaBusy
         """
         with self._asked("poster") as model, _reading("file"):
-            forecast = model.predict(path)
+            forecast = model.predict(file)
         card = self.cards["poster"]
         return {
             "predicted_revenue": forecast["revenue"],
@@ -103,11 +91,7 @@ class Media:
     ) -> dict[str, Any]:
         """Forecast the revenue class from a plot and, if there is one, a trailer.
 
-        Returns
-        -------
-        dict
-            `predicted_class`, `probabilities` by class, lowest first, `edges_usd` between them,
-            `model` and `warnings`, which also name each upload that the model doesn't read.
+        The answer is as `schemas.RevenueClasses`; it warns of uploads that the model doesn't read.
 
         Raises
         ------
@@ -124,12 +108,21 @@ class Media:
             with _reading("trailer"):
                 probabilities = model.predict(text, trailer)
         card = self.cards["multimodal"]
+        reads = ", ".join(card["widths"])
+        unread = {"poster": poster}
+        if not {"video", "audio"} & set(card["widths"]):
+            unread["trailer"] = trailer
         return {
             "predicted_class": max(probabilities, key=probabilities.get),
             "probabilities": probabilities,
             "edges_usd": card["edges_usd"],
             "model": "multimodal",
-            "warnings": [*_unread(card["widths"], poster, trailer), *card["not_for"]],
+            "warnings": [
+                f"{name}: not used, for the model reads {reads} only"
+                for name, upload in unread.items()
+                if upload is not None
+            ]
+            + card["not_for"],
         }
 
     def _check(self, name: str) -> None:
@@ -165,10 +158,9 @@ class Media:
                 from boxoffice.networks.poster_model import PosterModel as Model
             else:
                 from boxoffice.networks.multimodal_model import MultimodalModel as Model
+            return Model(self.folder)
         except ImportError as error:
             raise MediaUnavailable(f"the package {error.name} is not installed") from error
-        try:
-            return Model(self.folder)
         except (ModelFileError, WeightsError) as error:
             raise MediaUnavailable(str(error)) from error
 
@@ -180,14 +172,3 @@ def _reading(field: str) -> Iterator[None]:
         yield
     except MediaError as error:
         raise UploadFault(field, str(error)) from error
-
-
-def _unread(modalities: dict, poster: Path | None, trailer: Path | None) -> list[str]:
-    """Warnings about uploads that the model doesn't read."""
-    given = []
-    if poster is not None:
-        given.append("poster")
-    if trailer is not None and not {"video", "audio"} & set(modalities):
-        given.append("trailer")
-    read = ", ".join(modalities)
-    return [f"{name}: not used, for the model reads {read} only" for name in given]

@@ -5,8 +5,8 @@ All of it is one ASGI middleware, because every layer around a forecast costs ti
 
 import asyncio
 import re
-from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import cache
 from random import getrandbits
 from time import perf_counter
 from typing import Any
@@ -39,27 +39,13 @@ OTHERS = ("/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 @dataclass(frozen=True)
 class Rule:
-    """Limits of the requests to a path.
+    """Limits of the requests to a path."""
 
-    Attributes
-    ----------
-    label : str
-        Name of the path in the metrics.
-    max_body : int
-        Largest body, in bytes.
-    timeout : float or None
-        Seconds for the whole request; None for a stream, which is limited by `pause`.
-    pause : float or None
-        Seconds between two pieces of a stream.
-    body : str or None
-        Content type of the body: JSON or FORM.
-    """
-
-    label: str
-    max_body: int
-    timeout: float | None
-    pause: float | None
-    body: str | None = None
+    label: str  # name of the path in the metrics
+    max_body: int  # bytes
+    timeout: float | None  # seconds for the whole request; of a stream, between two pieces
+    body: str | None = None  # its content type: JSON or FORM
+    stream: bool = False
 
 
 class Rules:
@@ -68,14 +54,14 @@ class Rules:
     def __init__(self, settings: Settings):
         time, small, upload = settings.timeout, settings.max_body, settings.max_upload
         rules = [
-            Rule("/predict/batch", settings.max_table, None, time, FORM),
-            *(Rule(f"/predict/{name}", upload, time, time, FORM) for name in MEDIA),
-            *(Rule(f"/predict/{name}", small, time, time, JSON) for name in FILMS),
-            *(Rule(path, small, time, time) for path in OTHERS),
+            Rule("/predict/batch", settings.max_table, time, FORM, stream=True),
+            *(Rule(f"/predict/{name}", upload, time, FORM) for name in MEDIA),
+            *(Rule(f"/predict/{name}", small, time, JSON) for name in FILMS),
+            *(Rule(path, small, time) for path in OTHERS),
         ]
         self._by_path = {rule.label: rule for rule in rules}
-        self._page = Rule("/ui", upload, None, None)
-        self._other = Rule("other", small, time, time)
+        self._page = Rule("/ui", upload, None)
+        self._other = Rule("other", small, time)
 
     def of(self, path: str) -> Rule:
         """The rule of a path, without the prefix that the service is mounted at."""
@@ -104,19 +90,18 @@ class Metrics:
         self.open = Gauge(
             "http_requests_in_progress", "Requests not answered yet.", registry=self.registry
         )
-        self._children: dict[tuple, tuple] = {}  # looking labels up takes longer than counting
+        self._counters = cache(self._labelled)  # looking labels up takes longer than counting
 
     def count(self, method: str, label: str, status: int, seconds: float) -> None:
         """Count a request that has ended."""
         if method not in METHODS:  # clients may invent methods; they get no label of their own
             method = "other"
-        key = method, label, status
-        if key not in self._children:
-            requests = self._requests.labels(method, label, str(status))
-            self._children[key] = requests, self._durations.labels(label)
-        requests, durations = self._children[key]
+        requests, durations = self._counters(method, label, status)
         requests.inc()
         durations.observe(seconds)
+
+    def _labelled(self, method: str, label: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, label, status), self._durations.labels(label)
 
 
 class Traffic:
@@ -153,7 +138,7 @@ class Traffic:
             seconds=round(seconds, 6),
             bytes_in=exchange.received,
             client=client[0] if client else None,
-            **({"exc_info": exchange.error} if exchange.error else {}),
+            exc_info=exchange.error,
         )
 
 
@@ -174,7 +159,7 @@ class Exchange:
         self.id = self.scope["request_id"] = given.decode() if valid else f"{getrandbits(128):032x}"
         try:
             self._check_head(headers)
-            async with asyncio.timeout(self.rule.timeout) as limit:
+            async with asyncio.timeout(None if self.rule.stream else self.rule.timeout) as limit:
                 await app(self.scope, self.receive, self.send)
         except HTTPException as refusal:
             await self._answer(refusal.status_code, refusal.detail)
@@ -193,12 +178,13 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Receive the next piece of the body, within the limits."""
-        if self.rule.timeout is None and not self.complete:
+        if self.rule.stream and not self.complete:
             try:
-                message = await self._within_pause(self._receive())
+                async with asyncio.timeout(self.rule.timeout):
+                    message = await self._receive()
             except TimeoutError as error:
-                pause = f"{self.rule.pause:g} seconds"
-                raise HTTPException(408, f"nothing came of the body for {pause}") from error
+                reason = f"nothing came of the body for {self.rule.timeout:g} seconds"
+                raise HTTPException(408, reason) from error
         else:
             message = await self._receive()
         if message["type"] == "http.request":
@@ -213,11 +199,12 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
-        if self.rule.timeout is not None:
+        if not self.rule.stream:
             await self._send(message)
             return
         try:
-            await self._within_pause(self._send(message))
+            async with asyncio.timeout(self.rule.timeout):
+                await self._send(message)
         except TimeoutError as error:  # the client doesn't read
             raise ClientDisconnect from error
 
@@ -234,10 +221,6 @@ class Exchange:
 
     def _too_large(self) -> HTTPException:
         return HTTPException(413, f"the body is larger than {self.rule.max_body:,} bytes")
-
-    async def _within_pause(self, moving: Awaitable[Any]) -> Any:
-        async with asyncio.timeout(self.rule.pause):
-            return await moving
 
     async def _fail(self, error: Exception) -> None:
         """Answer 500: the log gets the whole error, the client only the request's id."""

@@ -17,25 +17,17 @@ from boxoffice.forecasts.request import SHOWN, expected, first_errors
 MOST_FAULTS = 20
 
 
-class Refused(Exception):
-    """A request can't be understood, for these faults."""
-
-    def __init__(self, *faults: dict[str, Any]):
-        super().__init__(faults[0]["message"])
-        self.faults = list(faults)
-
-
 def fault(field: str, value: Any, expected: str, message: str) -> dict[str, Any]:
     """What is wrong with a field; the value is shortened, for it may be megabytes."""
     return {
-        "field": shown(field),
-        "value": shown(value),
+        "field": _shown(field),
+        "value": _shown(value),
         "expected": expected,
         "message": message,
     }
 
 
-def shown(value: Any) -> Any:
+def _shown(value: Any) -> Any:
     """A value as an answer repeats it: a number, or at most 80 characters."""
     if value is None or isinstance(value, bool):
         return value
@@ -48,10 +40,7 @@ def shown(value: Any) -> Any:
 def faults_of(errors: Iterable[ErrorDetails], known: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Faults from pydantic's errors: one per field, with the values that it takes.
 
-    Parameters
-    ----------
-    known : names
-        The fields that there are, for the answer to another one.
+    `known` are the names of the fields that there are, for the answer to another one.
     """
     found = islice(first_errors(errors).items(), MOST_FAULTS)
     return [_fault(name, error, known) for name, error in found]
@@ -86,9 +75,6 @@ def problem(status: int, detail: Any, request_id: str, headers: dict | None = No
 def answer_problems(app: FastAPI) -> None:
     """Give every problem that an app may meet its answer."""
 
-    async def refused(request: Request, error: Refused) -> Response:
-        return problem(422, error.faults, request.scope["request_id"])
-
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         # FastAPI says first where it looked for a field: in the body, or in the query.
         errors = [each | {"loc": each["loc"][1:]} for each in error.errors()]
@@ -97,6 +83,5 @@ def answer_problems(app: FastAPI) -> None:
     async def failed(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, error.detail, request.scope["request_id"], error.headers)
 
-    app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, failed)

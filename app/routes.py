@@ -5,10 +5,11 @@ from typing import Any, get_type_hints
 import orjson
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.problems import Refused, faults_of
+from app.problems import faults_of
 
 TYPE = (b"content-type", b"application/json")
 
@@ -33,7 +34,8 @@ class JsonRoute(APIRoute):
         try:
             asked = self._model.model_validate_json(body)
         except ValidationError as error:
-            raise Refused(*faults_of(error.errors(include_url=False), self._fields)) from error
+            faults = faults_of(error.errors(include_url=False), self._fields)
+            raise HTTPException(422, faults) from error
         content = orjson.dumps(await self.endpoint(asked))
         length = (b"content-length", b"%d" % len(content))
         await send({"type": "http.response.start", "status": 200, "headers": [TYPE, length]})

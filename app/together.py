@@ -14,10 +14,7 @@ MOST = 64  # requests in one call, so that none of them waits long
 class Together:
     """Ask about one film, and be answered with those that came in the same turn.
 
-    Parameters
-    ----------
-    answer_all : callable
-        Takes a list of films and gives their answers in order.
+    `answer_all` takes a list of films and gives their answers in order.
     """
 
     def __init__(self, answer_all: Callable[[list[dict]], list[dict[str, Any]]]):
@@ -37,20 +34,17 @@ class Together:
         asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._answer)
-        asked = [(film, future) for film, future in asked if not future.done()]  # some have left
+        self._settle([each for each in asked if not each[1].done()])  # some have left
+
+    def _settle(self, asked: list[tuple[dict, asyncio.Future]]) -> None:
         try:
             answers = self._answer_all([film for film, _ in asked])
-        except Exception:
-            for film, future in asked:
-                self._answer_one(film, future)
+        except Exception as error:
+            if len(asked) == 1:
+                asked[0][1].set_exception(error)
+            else:
+                for each in asked:
+                    self._settle([each])
             return
         for (_, future), answer in zip(asked, answers, strict=True):
-            future.set_result(answer)
-
-    def _answer_one(self, film: dict, future: asyncio.Future) -> None:
-        try:
-            (answer,) = self._answer_all([film])
-        except Exception as error:
-            future.set_exception(error)
-        else:
             future.set_result(answer)

@@ -55,31 +55,19 @@ def shown_name(upload: UploadFile) -> str:
 @asynccontextmanager
 async def stored(upload: UploadFile) -> AsyncIterator[Path]:
     """Store the upload in a temporary file, which is removed when the block ends."""
-    file = tempfile.NamedTemporaryFile(prefix="boxoffice-", delete=False)  # noqa: SIM115
-    path = Path(file.name)
-    try:
+    with tempfile.NamedTemporaryFile(prefix="boxoffice-") as file:
         await to_thread.run_sync(_copy, upload, file)
         await upload.close()  # Starlette's own copy may be a file, too
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+        yield Path(file.name)
 
 
 def _copy(upload: UploadFile, file) -> None:
-    with file:
-        shutil.copyfileobj(upload.file, file, PIECE)
+    shutil.copyfileobj(upload.file, file, PIECE)
+    file.flush()
 
 
 class Streamed(StreamingResponse):
-    """A streamed answer that releases its resources at its end or when the client has gone.
-
-    Parameters
-    ----------
-    pieces : iterator of bytes
-        Advanced in a thread.
-    needed : AsyncExitStack
-        The resources, closed after the last piece.
-    """
+    """A streamed answer that closes `needed` at its end or when the client has gone."""
 
     def __init__(self, pieces: Iterator[bytes], needed: AsyncExitStack, **settings):
         super().__init__(pieces, **settings)
@@ -96,11 +84,7 @@ class Streamed(StreamingResponse):
 async def begun(pieces: Generator[bytes], needed: AsyncExitStack) -> Iterator[bytes]:
     """Make the first piece, so that faults of the whole table are raised before the answer starts.
 
-    Parameters
-    ----------
-    pieces : generator of bytes
-    needed : AsyncExitStack
-        Closes the generator in the end.
+    `needed` closes the generator in the end.
     """
     needed.push_async_callback(to_thread.run_sync, pieces.close)
     first = await to_thread.run_sync(next, pieces, b"")

@@ -83,7 +83,8 @@ def next_summer(today: date) -> date:
 def defaults(today: date) -> dict[str, Any]:
     """What the form starts with: a middling film, due next summer."""
     return {
-        "title": "",
+        **dict.fromkeys(("title", "director", "writers", "cast", "companies"), ""),
+        **dict.fromkeys(("popularity", "vote_avg", "vote_count")),
         "budget": 40,
         "runtime": 110,
         "release_date": next_summer(today).isoformat(),
@@ -91,13 +92,6 @@ def defaults(today: date) -> dict[str, Any]:
         "certificate": "PG-13",
         "genres": ["Comedy", "Drama"],
         "american": True,
-        "director": "",
-        "writers": "",
-        "cast": "",
-        "companies": "",
-        "popularity": None,
-        "vote_avg": None,
-        "vote_count": None,
     }
 
 
@@ -135,57 +129,32 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
         name: {feature["name"] for feature in forecasts.cards[f"revenue_{name}"]["features"]}
         for name in ("pre_release", "classic")
     }
+    fields: dict[str, gr.components.Component] = {}
+
+    def add(component: type[gr.components.Component], name: str, label: str, **settings) -> None:
+        fields[name] = component(label=label, value=start[name], min_width=130, **settings)
+
+    add(gr.Textbox, "title", "Title", info="Earlier films of a series are found by it.")
+    with gr.Row():
+        add(gr.Number, "budget", "Budget, $ million")
+        add(gr.Number, "runtime", "Runtime, minutes")
+    with gr.Row():
+        add(gr.Textbox, "release_date", "Release date", info="YYYY-MM-DD or YYYY")
+        certificates = {"choices": [*CERTIFICATES, NOT_RATED], "info": "American (MPA)"}
+        add(gr.Dropdown, "certificate", "Certificate", filterable=False, **certificates)
     genres = [name for name in GENRES if f"genre_{column_name(name)}" in features["pre_release"]]
-    fields: dict[str, gr.components.Component] = {
-        "title": gr.Textbox(
-            label="Title", value=start["title"], info="Earlier films of a series are found by it."
-        )
-    }
-    with gr.Row():
-        fields["budget"] = gr.Number(
-            label="Budget, $ million", value=start["budget"], min_width=130
-        )
-        fields["runtime"] = gr.Number(
-            label="Runtime, minutes", value=start["runtime"], min_width=130
-        )
-    with gr.Row():
-        fields["release_date"] = gr.Textbox(
-            label="Release date",
-            value=start["release_date"],
-            info="YYYY-MM-DD or YYYY",
-            min_width=130,
-        )
-        fields["certificate"] = gr.Dropdown(
-            [*CERTIFICATES, NOT_RATED],
-            label="Certificate",
-            value=start["certificate"],
-            info="American (MPA)",
-            filterable=False,
-            min_width=130,
-        )
-    fields["genres"] = gr.CheckboxGroup(genres, label="Genres", value=start["genres"])
+    add(gr.CheckboxGroup, "genres", "Genres", choices=genres)
     with gr.Row(equal_height=True):
-        fields["original_language"] = gr.Dropdown(
-            list(LANGUAGES.items()),
-            label="Language",
-            value=start["original_language"],
-            filterable=False,
-            min_width=130,
-        )
-        fields["american"] = gr.Checkbox(
-            label="US production or co-production",
-            value=start["american"],
-            min_width=130,
-        )
+        languages = list(LANGUAGES.items())
+        add(gr.Dropdown, "original_language", "Language", filterable=False, choices=languages)
+        add(gr.Checkbox, "american", "US production or co-production")
     for pair in (
         {"director": "Director", "writers": "Writers"},
         {"cast": "Leading cast", "companies": "Production companies"},
     ):
         with gr.Row():
             for name, label in pair.items():
-                fields[name] = gr.Textbox(
-                    label=label, value=start[name], placeholder="Name, name", min_width=130
-                )
+                add(gr.Textbox, name, label, placeholder="Name, name")
     popular = "popularity" in features["classic"]
     after = "popularity and votes" if popular else "votes"
     with gr.Accordion(f"After release: {after}", open=False):
@@ -194,10 +163,10 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
             "answers. It explains a film that is out; it can’t foretell one.</p>"
         )
         with gr.Row():
-            fields["vote_avg"] = gr.Number(label="Average vote, 0 to 10", value=None, min_width=130)
-            fields["vote_count"] = gr.Number(label="Number of votes", value=None, min_width=130)
+            add(gr.Number, "vote_avg", "Average vote, 0 to 10")
+            add(gr.Number, "vote_count", "Number of votes")
         # A model whose data has no popularity has no use for it.
-        fields["popularity"] = gr.Number(label="TMDB popularity", value=None, visible=popular)
+        add(gr.Number, "popularity", "TMDB popularity", visible=popular)
     return fields
 
 
@@ -217,13 +186,8 @@ class FilmAnswers:
 
     def invitation(self) -> str:
         """What stands there before anything was asked."""
-        return render(
-            "empty",
-            heading="What the known films earned",
-            text="Describe a film and ask for its forecast, or start from one of the examples.",
-            picture=self._scale.picture(),
-            caption=scale_caption(self._scale),
-        )
+        text = "Describe a film and ask for its forecast, or start from one of the examples."
+        return render("empty", text=text, picture=self._scale.picture())
 
     def answer(self, form: dict[str, Any]) -> str:
         """The forecast for the form's film, or what is wrong with the form."""
@@ -233,7 +197,6 @@ class FilmAnswers:
             return render("faults", heading="Please check the form", faults=labelled(wrong))
         revenue, success = self._forecasts.revenue(film), self._forecasts.success(film)
         card = self._forecasts.cards[revenue["model"]]
-        picture = self._scale.picture(revenue["predicted_revenue"], revenue["interval"])
         return render(
             "film",
             about=_about(film, revenue["model"]),
@@ -243,8 +206,7 @@ class FilmAnswers:
             warnings=[
                 plain(text) for text in dict.fromkeys(revenue["warnings"] + success["warnings"])
             ],
-            picture=picture,
-            caption=caption(picture),
+            picture=self._scale.picture(revenue),
             success=success,
             multiple=PAYS_OFF,
             goal=PAYS_OFF * film["budget"],
@@ -269,20 +231,3 @@ def _about(film: dict[str, Any], model: str) -> str:
     basis = "after release, with votes" if model == "revenue_classic" else "before release"
     title = film["title"] or "A film"
     return f"{title}, {film['release_year']}, {money(film['budget'])} budget · {basis}"
-
-
-def caption(picture: dict[str, Any]) -> str:
-    """What the scale of known films shows."""
-    return (
-        f"The line is the forecast, {money(picture['forecast'])}: more than "
-        f"{picture['below']:.0%} of the {picture['count']:,} known films earned. The bar is its "
-        "range. Each step of the scale is ten times the one before."
-    )
-
-
-def scale_caption(scale: Scale) -> str:
-    """What the scale shows when nothing was asked."""
-    return (
-        f"Worldwide revenue of the {len(scale.films):,} films that the models learned from. Each "
-        "step of the scale is ten times the one before."
-    )

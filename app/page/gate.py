@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 from gradio.utils import get_upload_folder, is_in_or_equal
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,47 +37,33 @@ class PageGate:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path.rstrip("/") == QUEUE:
-            await self._form(scope, receive, send)
-        elif path in PAGES or path.startswith(PREFIXES):
-            await self.app(scope, receive, send)
-        else:
-            await _refusal(404, "not found")(scope, receive, send)
-
-    async def _form(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
-        if body is None:
-            await _refusal(413, f"a form has at most {MAX_FORM:,} bytes")(scope, receive, send)
-            return
-        try:
-            uploaded = _only_uploads(json.loads(body))
-        except (ValueError, RecursionError):
-            await _refusal(422, "a form is JSON")(scope, receive, send)
-            return
-        if not uploaded:
-            await _refusal(422, "a file is one that was uploaded")(scope, receive, send)
-            return
-        await self.app(scope, _replay(body, receive), send)
+        if scope["type"] == "http":
+            try:
+                receive = await _checked(scope, receive)
+            except HTTPException as refusal:
+                answer = JSONResponse({"detail": refusal.detail}, refusal.status_code)
+                await answer(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Read the body; None if it is too large."""
+async def _checked(scope: Scope, receive: Receive) -> Receive:
+    """Refuse what the page doesn't need; of a form, read and check the body."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if path.rstrip("/") != QUEUE:
+        if path in PAGES or path.startswith(PREFIXES):
+            return receive
+        raise HTTPException(404, "not found")
     body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
+    async for piece in Request(scope, receive).stream():
+        body += piece
         if len(body) > MAX_FORM:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+            raise HTTPException(413, f"a form has at most {MAX_FORM:,} bytes")
+    try:
+        json.loads(body, object_hook=_checked_file)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(422, "a form is JSON") from error
+    waiting = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def replayed() -> Message:
         return waiting.pop() if waiting else await receive()
@@ -83,21 +71,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _only_uploads(value: Any) -> bool:
-    """Whether every file named in a form lies in Gradio's folder of uploads."""
-    if isinstance(value, list):
-        return all(map(_only_uploads, value))
-    if not isinstance(value, dict):
-        return True
+def _checked_file(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a file that doesn't lie in Gradio's folder of uploads."""
     path = value.get("path")
-    if path is not None and not (isinstance(path, str) and _is_upload(path)):
-        return False
-    return all(map(_only_uploads, value.values()))
-
-
-def _is_upload(path: str) -> bool:
-    return "\0" not in path and is_in_or_equal(path, get_upload_folder())
-
-
-def _refusal(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"detail": reason}, status)
+    if path is not None and not (
+        isinstance(path, str) and "\0" not in path and is_in_or_equal(path, get_upload_folder())
+    ):
+        raise HTTPException(422, "a file is one that was uploaded")
+    return value

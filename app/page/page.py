@@ -19,7 +19,7 @@ from app.page.film import EXAMPLES, FilmAnswers, example, form_fields
 from app.page.gate import PageGate
 from app.page.pictures import Scale
 from app.page.poster import PosterAnswers
-from app.page.table import EXAMPLE_TABLE, TableAnswers
+from app.page.table import EXAMPLE_TABLE, answer_table, needed_columns
 from app.page.theme import theme
 from app.settings import Settings
 from boxoffice.forecasts.forecasts import Forecasts
@@ -38,21 +38,7 @@ BROUGHT_UP = """() => {
   if (answer && answer.getBoundingClientRect().top > innerHeight * 0.6) answer.scrollIntoView();
 }"""
 SHOWN = {"fn": None, "js": BROUGHT_UP}
-
-
-def look() -> dict[str, Any]:
-    """How Gradio serves the page."""
-    return {
-        "theme": theme(),
-        "css_paths": [Path(__file__).with_name("page.css")],
-        "footer_links": [],
-        "run_history": False,
-        "show_error": False,
-        "allowed_paths": [],
-        "app_kwargs": {"middleware": [Middleware(PageGate)]},
-        "ssr_mode": False,
-        "mcp_server": False,
-    }
+LEFT, RIGHT = {"scale": 5, "min_width": 300}, {"scale": 6, "min_width": 300}  # of a tab
 
 
 def build(forecasts: Forecasts, media: Media) -> gr.Blocks:
@@ -78,36 +64,40 @@ def build(forecasts: Forecasts, media: Media) -> gr.Blocks:
 
 def mount(app: FastAPI, forecasts: Forecasts, settings: Settings) -> None:
     """Serve the page of this app at `/ui`."""
-    page = build(forecasts, app.state.media)
-    app.get("/favicon.ico", include_in_schema=False)(icon)
-    gr.mount_gradio_app(app, page, path="/ui", max_file_size=settings.max_upload, **look())
 
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> FileResponse:
+        return FileResponse(ICON, media_type="image/svg+xml")
 
-def icon() -> FileResponse:
-    """What browsers show beside the page's title."""
-    return FileResponse(ICON, media_type="image/svg+xml")
+    gr.mount_gradio_app(
+        app,
+        build(forecasts, app.state.media),
+        path="/ui",
+        max_file_size=settings.max_upload,
+        theme=theme(),
+        css_paths=[Path(__file__).with_name("page.css")],
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        app_kwargs={"middleware": [Middleware(PageGate)]},
+        ssr_mode=False,
+        mcp_server=False,
+    )
 
 
 def _film_tab(forecasts: Forecasts, scale: Scale) -> None:
     answers = FilmAnswers(forecasts, scale)
     today = date.today()
     with gr.Row():
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(**LEFT):
             gr.HTML('<p class="lead">Start from an example, or describe your own film.</p>')
             with gr.Row(equal_height=True):
-                buttons = [
-                    gr.Button(
-                        _example_label(film, answers),
-                        size="sm",
-                        min_width=96,
-                        elem_classes="example",
-                    )
-                    for film in EXAMPLES
-                ]
+                look = {"size": "sm", "min_width": 96, "elem_classes": "example"}
+                buttons = [gr.Button(_example_label(film, answers), **look) for film in EXAMPLES]
             fields = form_fields(forecasts, today)
             ask = gr.Button("Forecast", variant="primary")
-        with gr.Column(scale=6, min_width=300):
-            result = gr.HTML(answers.invitation(), elem_id="film-answer", js_on_load=ANNOUNCED)
+        with gr.Column(**RIGHT):
+            result = _answer("film", answers.invitation())
 
     def answer(*values):
         return answers.answer(dict(zip(fields, values, strict=True)))
@@ -126,13 +116,10 @@ def _film_tab(forecasts: Forecasts, scale: Scale) -> None:
     ]
     gr.on([ask.click, *typed], **asked).then(**SHOWN)
     for number, button in enumerate(buttons):
-
-        def fill(number=number):
-            values = example(number, today)
-            return [values[name] for name in fields]
-
+        film = example(number, today)
+        values = [film[name] for name in fields]
         button.click(
-            fill,
+            lambda values=values: values,
             outputs=list(fields.values()),
             concurrency_id="film",
             show_progress="hidden",
@@ -141,9 +128,8 @@ def _film_tab(forecasts: Forecasts, scale: Scale) -> None:
 
 
 def _table_tab(forecasts: Forecasts) -> None:
-    answers = TableAnswers(forecasts)
     with gr.Row():
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(**LEFT):
             gr.HTML(
                 '<p class="lead">A CSV or Parquet file with a row per film, in the columns of the '
                 "TMDB 5000 data. It comes back with a forecast in every row, or the reason why "
@@ -152,12 +138,12 @@ def _table_tab(forecasts: Forecasts) -> None:
             gr.DownloadButton("Download an example CSV", EXAMPLE_TABLE, size="sm")
             upload = gr.File(label="CSV or Parquet file", file_types=[".csv", ".parquet"])
             ask = gr.Button("Forecast all films", variant="primary")
-        with gr.Column(scale=6, min_width=300):
-            result = gr.HTML(answers.invitation(), elem_id="table-answer", js_on_load=ANNOUNCED)
+        with gr.Column(**RIGHT):
+            result = _answer("table", needed_columns())
             download = gr.DownloadButton("Download the forecasts", visible=False)
 
     def answer(upload: str | None, progress=gr.Progress()):  # noqa: B008
-        html, path = answers.answer(upload, progress)
+        html, path = answer_table(forecasts, upload, progress)
         return html, gr.DownloadButton(value=path, visible=path is not None)
 
     ask.click(
@@ -174,14 +160,14 @@ def _table_tab(forecasts: Forecasts) -> None:
 def _poster_tab(media: Media, scale: Scale) -> None:
     answers = PosterAnswers(media, scale)
     with gr.Row():
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(**LEFT):
             gr.HTML('<p class="lead">A poster alone: what would a film with it earn?</p>')
             upload = gr.Image(
                 label="Poster", sources=["upload"], type="filepath", image_mode=None, height=380
             )
             ask = gr.Button("Forecast from the poster", variant="primary")
-        with gr.Column(scale=6, min_width=300):
-            result = gr.HTML(answers.invitation(), elem_id="poster-answer", js_on_load=ANNOUNCED)
+        with gr.Column(**RIGHT):
+            result = _answer("poster", answers.invitation())
     ask.click(
         answers.answer,
         upload,
@@ -191,6 +177,10 @@ def _poster_tab(media: Media, scale: Scale) -> None:
         concurrency_id="poster",
         api_visibility="private",
     ).then(**SHOWN)
+
+
+def _answer(tab: str, invitation: str) -> gr.HTML:
+    return gr.HTML(invitation, elem_id=f"{tab}-answer", js_on_load=ANNOUNCED)
 
 
 def _example_label(film: dict[str, Any], answers: FilmAnswers) -> str:

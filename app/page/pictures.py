@@ -21,47 +21,16 @@ NAMED = 5  # films named on the scale
 # A film is named for its place on the scale: one that most people know if it lies within the first
 # distance (in powers of ten), else the newest within the second.
 NEAR, SIMILAR = 0.15, 0.04
-LANDMARKS = frozenset(
-    (
-        "Following",
-        "Braindead",
-        "Bottle Rocket",
-        "Primer",
-        "Tarnation",
-        "Hard Candy",
-        "El Mariachi",
-        "Reservoir Dogs",
-        "Clerks",
-        "Donnie Darko",
-        "Monty Python and the Holy Grail",
-        "American History X",
-        "Requiem for a Dream",
-        "Mulholland Drive",
-        "To Kill a Mockingbird",
-        "Rushmore",
-        "The Usual Suspects",
-        "The Shawshank Redemption",
-        "Memento",
-        "The Big Lebowski",
-        "Fargo",
-        "Groundhog Day",
-        "The Terminator",
-        "Fight Club",
-        "Big Fish",
-        "The Sting",
-        "Walk the Line",
-        "Pulp Fiction",
-        "The Truman Show",
-        "American Beauty",
-        "The Matrix",
-        "Shrek",
-        "Forrest Gump",
-        "The Lion King",
-        "Jurassic Park",
-        "The Lord of the Rings: The Return of the King",
-        "Titanic",
-    )
-)
+LANDMARK_TITLES = """
+    Following, Braindead, Bottle Rocket, Primer, Tarnation, Hard Candy, El Mariachi, Reservoir Dogs,
+    Clerks, Donnie Darko, Monty Python and the Holy Grail, American History X, Requiem for a Dream,
+    Mulholland Drive, To Kill a Mockingbird, Rushmore, The Usual Suspects, The Shawshank Redemption,
+    Memento, The Big Lebowski, Fargo, Groundhog Day, The Terminator, Fight Club, Big Fish,
+    The Sting, Walk the Line, Pulp Fiction, The Truman Show, American Beauty, The Matrix, Shrek,
+    Forrest Gump, The Lion King, Jurassic Park, The Lord of the Rings: The Return of the King,
+    Titanic
+"""
+LANDMARKS = [title.strip() for title in LANDMARK_TITLES.split(",")]
 DRIVERS = 6  # the largest ones are drawn
 
 _TEMPLATES = Environment(
@@ -71,12 +40,8 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
-_TEMPLATES.filters |= {
-    "money": words.money,
-    "short_money": words.short_money,
-    "percent": words.percent,
-    "in_ten": words.in_ten,
-}
+for _filter in (words.money, words.short_money, words.percent, words.in_ten):
+    _TEMPLATES.filters[_filter.__name__] = _filter
 
 
 def render(template: str, **values) -> str:
@@ -84,15 +49,14 @@ def render(template: str, **values) -> str:
     return _TEMPLATES.get_template(f"{template}.html").render(values)
 
 
+def fault(heading: str, text: str) -> str:
+    """HTML that says what is wrong."""
+    return render("faults", heading=heading, faults=[("", text)])
+
+
 @dataclass(frozen=True)
 class Scale:
-    """The revenues of known films on a log scale.
-
-    Attributes
-    ----------
-    films : DataFrame
-        `title`, `release_year`, `revenue` (nominal USD).
-    """
+    """Known films by `title`, `release_year` and `revenue` (nominal USD), on a log scale."""
 
     films: pd.DataFrame
 
@@ -104,11 +68,6 @@ class Scale:
     def share_below(self, usd: float) -> float:
         """The share of known films that earned less."""
         return float((self.films["revenue"] < usd).mean())
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Places and labels."""
-        return [(self.place(usd), label) for usd, label in TICKS.items()]
 
     @cached_property
     def outline(self) -> str:
@@ -137,22 +96,26 @@ class Scale:
             }
         return sorted(chosen.values(), key=lambda film: film["revenue"])
 
-    def picture(self, forecast: float | None = None, interval: Mapping | None = None) -> dict:
-        """What the template `scale` needs; without a forecast the known films alone."""
-        lower, upper = (interval["lower"], interval["upper"]) if interval else UNASKED
-        return {
+    def picture(self, answer: Mapping | None = None) -> dict:
+        """What the template `scale` needs; without a forecast of revenue the known films alone."""
+        picture = {
             "outline": self.outline,
-            "ticks": self.ticks,
-            "count": len(self.films),
-            "named": self.named(lower, upper),
-            "forecast": forecast,
-            "place": None if forecast is None else self.place(forecast),
-            "below": None if forecast is None else self.share_below(forecast),
-            "lower": lower,
-            "upper": upper,
-            "left": self.place(lower),
-            "right": round(100 - self.place(upper), 2),
+            "ticks": [(self.place(usd), label) for usd, label in TICKS.items()],
+            "count": f"{len(self.films):,}",
+            "forecast": None,
         }
+        if answer is None:
+            return picture | {"named": self.named(*UNASKED)}
+        usd, interval = answer["predicted_revenue"], answer["interval"]
+        picture["named"] = self.named(interval["lower"], interval["upper"])
+        picture["forecast"] = {
+            "usd": usd,
+            "below": f"{self.share_below(usd):.0%}",
+            "place": self.place(usd),
+            "left": self.place(interval["lower"]),
+            "right": round(100 - self.place(interval["upper"]), 2),
+        }
+        return picture
 
 
 def _best_known(films: pd.DataFrame, distance: np.ndarray) -> pd.Series:

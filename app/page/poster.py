@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from app.media import Media, MediaBusy, MediaUnavailable
-from app.page.film import caption, scale_caption
-from app.page.pictures import Scale, render
+from app.page.pictures import Scale, fault, render
 from boxoffice.media.files import MediaError
+
+UNREADABLE = "Posters can’t be read here"
 
 
 class PosterAnswers:
@@ -19,38 +20,27 @@ class PosterAnswers:
     def invitation(self) -> str:
         """What stands there before anything was asked."""
         if "poster" in self._media.lacking:
-            return _fault("Posters can’t be read here", self._media.lacking["poster"])
-        return render(
-            "empty",
-            heading="What the known films earned",
-            text="Choose a poster and ask what it suggests.",
-            picture=self._scale.picture(),
-            caption=scale_caption(self._scale),
-        )
+            return fault(UNREADABLE, self._media.lacking["poster"])
+        text = "Choose a poster and ask what it suggests."
+        return render("empty", text=text, picture=self._scale.picture())
 
     def answer(self, upload: Any) -> str:
         """The forecast for an image, or why there is none."""
         path = (upload or {}).get("path")
         if path is None:
-            return _fault("Please choose an image", "JPEG, PNG, WebP, GIF, BMP and AVIF are read.")
+            return fault("Please choose an image", "JPEG, PNG, WebP, GIF, BMP and AVIF are read.")
         try:
             revenue = self._media.poster(Path(path))
         except MediaUnavailable as error:
-            return _fault("Posters can’t be read here", str(error))
+            return fault(UNREADABLE, str(error))
         except MediaBusy as error:
-            return _fault("Another poster is being looked at", str(error))
+            return fault("Another poster is being looked at", str(error))
         except MediaError as error:
-            return _fault("This image can’t be used", str(error))
-        picture = self._scale.picture(revenue["predicted_revenue"], revenue["interval"])
+            return fault("This image can’t be used", str(error))
         return render(
             "poster",
             revenue=revenue,
             stand_in=self._media.cards["poster"]["media"] == "stand_in",
-            picture=picture,
-            caption=caption(picture),
+            picture=self._scale.picture(revenue),
             limits=revenue["warnings"],
         )
-
-
-def _fault(heading: str, text: str) -> str:
-    return render("faults", heading=heading, faults=[("", text)])

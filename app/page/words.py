@@ -4,22 +4,11 @@ import math
 import re
 from collections.abc import Iterable
 
+from boxoffice.forecasts.request import Film
+
 # How the page calls the fields of a request.
-LABELS = {
-    "title": "Title",
-    "budget": "Budget",
-    "runtime": "Runtime",
-    "release_date": "Release date",
-    "release_year": "Release year",
+LABELS = {name: name.replace("_", " ").capitalize() for name in Film.model_fields} | {
     "original_language": "Language",
-    "certificate": "Certificate",
-    "genres": "Genres",
-    "countries": "Countries",
-    "director": "Director",
-    "writers": "Writers",
-    "cast": "Cast",
-    "companies": "Companies",
-    "popularity": "Popularity",
     "vote_avg": "Average vote",
     "vote_count": "Number of votes",
 }

@@ -1,18 +1,10 @@
 -- wrk posts a different film each time: the lines of a file, named after `--`, each a JSON body.
-local threads = 0
-
-function setup(thread)
-  thread:set("number", threads)
-  threads = threads + 1
-end
-
 function init(args)
   local headers = { ["Content-Type"] = "application/json" }
-  requests = {}
+  requests, place = {}, 0
   for body in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("POST", nil, headers, body)
   end
-  place = math.floor(number * #requests / 2) -- a second thread begins in the middle
 end
 
 function request()

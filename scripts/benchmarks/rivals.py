@@ -10,27 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import create_model
+
+from boxoffice.forecasts.request import CLASSIC_FIELDS
 
 MODEL = "BENCH_MODEL"  # environment variable: the classic service's pickle
 TREES = 200
-
-
-class Film(BaseModel):
-    """The classic request."""
-
-    budget: float
-    popularity: float
-    runtime: float
-    vote_avg: float
-    vote_count: float
-    release_year: int
-    action: int = 0
-    adventure: int = 0
-    fantasy: int = 0
-    science_fiction: int = 0
-    thriller: int = 0
-    comedy: int = 0
+Film = create_model("Film", **dict.fromkeys(CLASSIC_FIELDS, float))
 
 
 def constant() -> FastAPI:
@@ -44,17 +30,11 @@ def constant() -> FastAPI:
     return app
 
 
-def train_classic(films: pd.DataFrame, path: Path, seed: int = 42) -> None:
-    """Pickle a random forest of 200 trees.
-
-    Parameters
-    ----------
-    films : DataFrame
-        The fields of the classic request, and `revenue` (nominal USD).
-    """
+def train_classic(films: pd.DataFrame, path: Path) -> None:
+    """Pickle a random forest for the fields of the classic request and `revenue` (nominal USD)."""
     from sklearn.ensemble import RandomForestRegressor  # the constant service goes without
 
-    forest = RandomForestRegressor(n_estimators=TREES, random_state=seed, n_jobs=-1)
+    forest = RandomForestRegressor(n_estimators=TREES, random_state=42, n_jobs=-1)
     forest.fit(films[list(Film.model_fields)], np.log1p(films["revenue"]))
     forest.n_jobs = None
     path.write_bytes(pickle.dumps(forest))

@@ -10,11 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import pandas as pd
 import psutil
@@ -46,17 +46,14 @@ class BenchError(Exception):
     """Something can't be measured; the message says what is wrong."""
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """What uvicorn is told to serve, with one worker."""
 
-    name: str
     words: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of the closing table."""
 
     what: str
@@ -65,27 +62,31 @@ class Line:
     met: bool | None = None
 
 
-def services(models: Path, forest: Path) -> dict[str, Service]:
-    """Ours without its page, the constant one and the classic one."""
-    rival = ("--app-dir", str(FOLDER.parent), "--factory")
-    return {
-        "ours": ours(models, page=False),
-        "constant": Service("constant", (*rival, "benchmarks.rivals:constant")),
-        "classic": Service(
-            "classic", (*rival, "benchmarks.rivals:classic"), {bench_rivals.MODEL: str(forest)}
-        ),
-    }
+def at_least(what: str, value: float, asked: float, form: str) -> Line:
+    """Whether a figure is large enough."""
+    return Line(what, f"{value:{form}}", f"at least {asked:{form}}", bool(value >= asked))
+
+
+def below(what: str, value: float, asked: float, digits: int, unit: str = "") -> Line:
+    """Whether a figure is small enough."""
+    return Line(what, f"{value:.{digits}f}{unit}", f"below {asked}{unit}", bool(value < asked))
 
 
 def ours(models: Path, page: bool) -> Service:
     settings = {"BOXOFFICE_MODELS": str(models), "BOXOFFICE_PAGE": str(int(page))}
-    return Service("ours", ("app.main:app",), settings)
+    return Service(("app.main:app",), settings)
+
+
+def rival(name: str, **settings: str) -> Service:
+    words = ("--app-dir", str(FOLDER.parent), "--factory", f"benchmarks.rivals:{name}")
+    return Service(words, settings)
 
 
 @contextmanager
 def running(service: Service) -> Iterator[tuple[psutil.Process, int]]:
     """Start a service; its process and port. What it logs goes to a file."""
-    port = free_port()
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", *service.words, "--port", str(port), *OPTIONS],
@@ -98,30 +99,15 @@ def running(service: Service) -> Iterator[tuple[psutil.Process, int]]:
             yield psutil.Process(process.pid), port
         except BenchError as error:
             log.seek(0)
-            raise BenchError(f"{service.name}: {error}\n{log.read()[-2000:]}") from error
+            name = service.words[-1]
+            raise BenchError(f"{name}: {error}\n{log.read()[-2000:]}") from error
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return listener.getsockname()[1]
+            process.kill()
+            process.wait()
 
 
 def wait_for_answer(process: psutil.Process, port: int, body: str) -> None:
-    """Ask until a prediction comes back.
-
-    Raises
-    ------
-    BenchError
-        If the process ends, or takes too long.
-    """
+    """Ask until a prediction comes back."""
     until = time.monotonic() + PATIENCE
     while not answers(port, body):
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -133,29 +119,20 @@ def wait_for_answer(process: psutil.Process, port: int, body: str) -> None:
 
 def answers(port: int, body: str) -> bool:
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
-    try:
+    with closing(connection), suppress(OSError):
         connection.request("POST", REVENUE, body, {"Content-Type": "application/json"})
         return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    return False
 
 
 # Load
 
 
-def wrk(url: str, bodies: Path, seconds: int, connections: int, threads: int) -> dict[str, float]:
-    """Requests per second, and latencies in milliseconds, of one run of wrk.
-
-    Raises
-    ------
-    BenchError
-        If an answer is no 2xx, or a connection failed.
-    """
+def wrk(url: str, bodies: Path, seconds: int, connections: int = 32) -> dict[str, float]:
+    """Requests per second, and latencies in milliseconds, of one run of wrk."""
     done = subprocess.run(
         [
-            *("wrk", "--connections", str(connections), "--threads", str(threads)),
+            *("wrk", "--connections", str(connections), "--threads", "1"),
             *("--duration", f"{seconds}s", "--timeout", "30s"),
             *("--script", str(FOLDER / "films.lua"), url, "--", str(bodies)),
         ],
@@ -175,38 +152,33 @@ def wrk(url: str, bodies: Path, seconds: int, connections: int, threads: int) ->
 
 
 def load(
-    asked: dict[str, Service],
-    bodies: Path,
-    rounds: int,
-    seconds: int,
-    connections: int,
-    threads: int,
+    models: Path, forest: Path, bodies: Path, rounds: int, seconds: int
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Ask each service in turn, round after round.
+    """Ask ours without its page, the constant and the classic service in turn, round after round.
 
-    Returns
-    -------
-    rounds : DataFrame
-        `round`, `endpoint` ('ours', 'constant', 'classic', 'ours, success', 'ours, before
-        release'), `rate` (requests per second), `median` and `p99` (milliseconds).
-    memory : dict of service to bytes resident after the last round
+    Returns what `wrk` measured, by `round` and `endpoint` (those services, 'ours, success' and
+    'ours, before release'), and each service's bytes resident after the last round.
     """
+    services = {
+        "ours": ours(models, page=False),
+        "constant": rival("constant"),
+        "classic": rival("classic", **{bench_rivals.MODEL: str(forest)}),
+    }
     with ExitStack() as stack:
-        started = {name: stack.enter_context(running(service)) for name, service in asked.items()}
+        started = {name: stack.enter_context(running(each)) for name, each in services.items()}
         body = bodies.read_text().splitlines()[0]
         for process, port in started.values():
             wait_for_answer(process, port, body)
-        asked_for = {
-            name: (f"http://{HOST}:{port}{REVENUE}", bodies) for name, (_, port) in started.items()
+        urls = {name: f"http://{HOST}:{port}" for name, (_, port) in started.items()}
+        asked = {name: (url + REVENUE, bodies) for name, url in urls.items()} | {
+            "ours, success": (urls["ours"] + SUCCESS, bodies),
+            "ours, before release": (urls["ours"] + REVENUE, before_release(bodies)),
         }
-        own = f"http://{HOST}:{started['ours'][1]}"
-        asked_for["ours, success"] = own + SUCCESS, bodies
-        asked_for["ours, before release"] = own + REVENUE, before_release(bodies)
-        for url, films in asked_for.values():
-            wrk(url, films, 1, connections, threads)
-        turns = [(turn, name) for turn in range(rounds) for name in asked_for]
+        for url, films in asked.values():
+            wrk(url, films, 1)
+        turns = list(product(range(rounds), asked))
         rows = [
-            {"round": turn, "endpoint": name} | wrk(*asked_for[name], seconds, connections, threads)
+            {"round": turn, "endpoint": name} | wrk(*asked[name], seconds)
             for turn, name in tqdm(turns, desc="load", leave=False)
         ]
         memory = {name: process.memory_info().rss for name, (process, _) in started.items()}
@@ -216,11 +188,11 @@ def load(
 def before_release(bodies: Path) -> Path:
     """The same films without popularity and votes, beside them."""
     films = [json.loads(line) for line in bodies.read_text().splitlines()]
+    path = bodies.with_name("before_release.jsonl")
     for film in films:
         for name in AFTER_RELEASE_FIELDS:
             del film[name]
-    path = bodies.with_name("before_release.jsonl")
-    path.write_text("".join(json.dumps(film) + "\n" for film in films))
+    path.write_text("\n".join(map(json.dumps, films)))
     return path
 
 
@@ -233,69 +205,37 @@ def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
     typer.echo(f"\n{tabulate(medians, heads, floatfmt=('', '.0f', '.2f', '.2f', '.2f', '.0f'))}")
     rate = table.pivot(index="round", columns="endpoint", values="rate")
     times = (rate["ours"] / rate["classic"]).median()
-    spread = medians.loc["ours", "spread"]
+    share = rate.div(rate["constant"], axis=0).median()
+    constant = "share of a constant endpoint's requests/s"
+    early = f"{REVENUE} of films before release, {constant}"
     return [
-        *(
-            share_line(
-                f"{what}, share of a constant endpoint's requests/s",
-                (rate[name] / rate["constant"]).median(),
-                asked,
-            )
-            for what, name, asked in (
-                (REVENUE, "ours", 0.8),
-                (SUCCESS, "ours, success", 0.8),
-                (f"{REVENUE} of films before release", "ours, before release", 0.4),
-            )
-        ),
-        Line(
-            f"{REVENUE}, times the classic service's",
-            f"{times:.0f}",
-            "at least 30",
-            bool(times >= 30),
-        ),
-        Line(f"{REVENUE}, p99 / median latency", f"{spread:.2f}", "below 3", bool(spread < 3)),
+        at_least(f"{REVENUE}, {constant}", share["ours"], 0.8, ".0%"),
+        at_least(f"{SUCCESS}, {constant}", share["ours, success"], 0.8, ".0%"),
+        at_least(early, share["ours, before release"], 0.4, ".0%"),
+        at_least(f"{REVENUE}, times the classic service's", times, 30, ".0f"),
+        below(f"{REVENUE}, p99 / median latency", medians.loc["ours", "spread"], 3, 2),
     ]
-
-
-def share_line(what: str, share: float, asked: float) -> Line:
-    return Line(what, f"{share:.0%}", f"at least {asked:.0%}", bool(share >= asked))
 
 
 # Start
 
 
-def start(models: Path, body: str, repeats: int) -> pd.DataFrame:
+def start_lines(models: Path, body: str, repeats: int) -> list[Line]:
     """Seconds from the start of a process to its first prediction, and bytes resident then."""
-    kinds = {"without page": ours(models, page=False), "with page": ours(models, page=True)}
-    turns = [(turn, kind) for turn in range(repeats + 1) for kind in kinds]
     rows = []
-    for turn, kind in tqdm(turns, desc="start", leave=False):
+    for turn, page in tqdm(list(product(range(repeats + 1), (False, True))), "start", leave=False):
         begun = time.perf_counter()
-        with running(kinds[kind]) as (process, port):
+        with running(ours(models, page)) as (process, port):
             wait_for_answer(process, port, body)
             seconds = time.perf_counter() - begun
             if turn:  # the first one reads files that then are in the system's cache
-                rows.append({"kind": kind, "seconds": seconds, "rss": process.memory_info().rss})
-    return pd.DataFrame(rows)
-
-
-def start_lines(table: pd.DataFrame) -> list[Line]:
-    medians = table.groupby("kind")[["seconds", "rss"]].median()
-    seconds, rss = medians.loc["without page"]
-    page_seconds, page_rss = medians.loc["with page"] - medians.loc["without page"]
+                rows.append({"page": page, "seconds": seconds, "rss": process.memory_info().rss})
+    medians = pd.DataFrame(rows).groupby("page").median()
+    seconds, rss = medians.loc[False]
+    page_seconds, page_rss = medians.loc[True] - medians.loc[False]
     return [
-        Line(
-            "start to first prediction, without page",
-            f"{seconds:.2f} s",
-            "below 3 s",
-            bool(seconds < 3),
-        ),
-        Line(
-            "resident then, without page",
-            f"{rss / MIB:.0f} MiB",
-            "below 300 MiB",
-            bool(rss < 300 * MIB),
-        ),
+        below("start to first prediction, without page", seconds, 3, 2, " s"),
+        below("resident then, without page", rss / MIB, 300, 0, " MiB"),
         Line("what the page adds", f"{page_seconds:.2f} s, {page_rss / MIB:.0f} MiB"),
     ]
 
@@ -328,15 +268,15 @@ def table_lines(what: str, asked: float, table: Path, models: Path, repeats: int
     way = f"{bare[-1]['block']} rows in a block, {bare[-1]['threads']}"
     return [
         Line(f"{rows}: from file to file", f"{rates.median():,.0f} rows/s"),
-        share_line(f"{rows}: share of ONNX Runtime alone", (rates / bares).median(), asked),
+        at_least(f"{rows}: share of ONNX Runtime alone", (rates / bares).median(), asked, ".0%"),
         Line(f"{rows}: ONNX Runtime alone, {way}", f"{bares.median():,.0f} rows/s"),
-        Line(f"{rows}: resident at most", f"{peak / MIB:.0f} MiB", "below 1024 MiB", peak < 2**30),
+        below(f"{rows}: resident at most", peak / MIB, 1024, 0, " MiB"),
     ]
 
 
 def report(lines: list[Line]) -> str:
     words = {None: "", True: "yes", False: "no"}
-    rows = [(line.what, line.measured, line.asked, words[line.met]) for line in lines]
+    rows = [(*line[:-1], words[line.met]) for line in lines]
     return tabulate(rows, ["", "measured", "asked", "met"], disable_numparse=True)
 
 
@@ -346,10 +286,6 @@ def main(
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each; medians count.")] = 5,
     seconds: Annotated[int, typer.Option(min=1, help="Of load, per turn.")] = 5,
-    connections: Annotated[int, typer.Option(min=1, help="At once.")] = 32,
-    threads: Annotated[int, typer.Option(min=1, max=2, help="Of wrk.")] = 1,
-    rows: Annotated[int, typer.Option(min=1, help="Of the table of released films.")] = 1_000_000,
-    coming: Annotated[int, typer.Option(min=1, help="Rows of films without votes.")] = 30_000,
     quick: Annotated[
         bool, typer.Option("--quick", help="Half a minute; figures mean little.")
     ] = False,
@@ -374,6 +310,7 @@ def main(
     parts = only or list(Part)
     if Part.load in parts and not shutil.which("wrk"):
         raise BenchError("wrk is missing: `apt-get install wrk`, or leave out the load: --only ...")
+    rows, coming = 1_000_000, 30_000  # of released films, of films without votes
     if quick:
         rounds, seconds, rows, coming = 1, 1, 20_000, 2_000
     models = models.resolve()
@@ -385,10 +322,9 @@ def main(
         if Part.load in parts:
             forest = Path(folder, "forest.pickle")
             bench_rivals.train_classic(bench_tables.requests(films), forest)
-            asked = services(models, forest)
-            lines += load_lines(*load(asked, bodies, rounds, seconds, connections, threads))
+            lines += load_lines(*load(models, forest, bodies, rounds, seconds))
         if Part.start in parts:
-            lines += start_lines(start(models, bodies.read_text().splitlines()[0], rounds))
+            lines += start_lines(models, bodies.read_text().splitlines()[0], rounds)
         if Part.tables in parts:
             for what, asked_share, count, released in (
                 ("released films", 0.8, rows, True),

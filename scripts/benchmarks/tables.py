@@ -7,10 +7,9 @@ Run by itself it is one measurement in a process of its own, which prints JSON:
 import json
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ import onnxruntime
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
+from tqdm import trange
 
 from boxoffice import paths
 from boxoffice.films.features import CLASSIC_GENRES, column_name
@@ -30,6 +29,7 @@ from boxoffice.forecasts.tables import score_file
 CHUNK = 50_000  # rows of a table that are made at once
 OVERVIEW = 18  # titles in a row, for a text of about TMDB's 305 characters
 RATINGS = ("popularity", "vote_average", "vote_count")  # columns that exist after release alone
+SEED = 42
 THREADS = 2
 BARE_ROWS = 200_000
 TRIAL_ROWS = 10_000  # to find the best way to run the models
@@ -73,35 +73,29 @@ def requests(films: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def write_bodies(films: pd.DataFrame, path: Path, count: int, seed: int = 42) -> None:
+def write_bodies(films: pd.DataFrame, path: Path, count: int) -> None:
     """One JSON body per line, each of another film."""
     films = requests(films).drop(columns="revenue")
-    drawn = films.sample(min(count, len(films)), random_state=seed)
+    drawn = films.sample(min(count, len(films)), random_state=SEED)
     path.write_text("".join(json.dumps(film) + "\n" for film in drawn.to_dict("records")))
 
 
-def write_table(films: pd.DataFrame, path: Path, rows: int, released: bool, seed: int = 42) -> None:
+def write_table(films: pd.DataFrame, path: Path, rows: int, released: bool) -> None:
     """A Parquet table of films drawn with replacement, every number and text altered.
 
-    Parameters
-    ----------
-    released : bool
-        Whether popularity and votes are known; blank if not.
+    Popularity and votes are blank unless the films are `released`.
     """
-    draw = np.random.default_rng(seed)
-    starts = [*range(0, rows, CHUNK), rows]
+    draw = np.random.default_rng(SEED)
     writer = None
-    bar = tqdm(total=rows, desc=f"write {path.name}", unit=" rows", leave=False)
-    for start, end in pairwise(starts):
+    for start in trange(0, rows, CHUNK, desc=f"write {path.name}", leave=False):
+        end = min(start + CHUNK, rows)
         chunk = altered(films, draw, end - start).assign(id=np.arange(start, end))
         if not released:
             chunk[list(RATINGS)] = np.nan
         table = pa.Table.from_pandas(chunk, preserve_index=False)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
-        bar.update(end - start)
     writer.close()
-    bar.close()
 
 
 def altered(films: pd.DataFrame, draw: np.random.Generator, rows: int) -> pd.DataFrame:
@@ -168,62 +162,42 @@ def arrays(table: Path, models: Path) -> tuple[str, np.ndarray]:
     return name.removeprefix("revenue_"), np.concatenate(parts)[:BARE_ROWS]
 
 
-def sessions(feature_set: str, models: Path, threads: int) -> list[onnxruntime.InferenceSession]:
-    """Revenue and success models, each run on so many threads."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors
-    return [
-        onnxruntime.InferenceSession(
-            models / f"{target}_{feature_set}.onnx", options, providers=["CPUExecutionProvider"]
-        )
-        for target in ("revenue", "success")
-    ]
-
-
-def run_blocks(
-    session: onnxruntime.InferenceSession, features: np.ndarray, block: int, pool: int
-) -> None:
-    """Ask for the last output (value or probability) of every row, block after block."""
-    outputs = [session.get_outputs()[-1].name]
-    starts = range(0, len(features), block)
-    with ThreadPoolExecutor(pool) as workers:
-        blocks = ({"X": features[start : start + block]} for start in starts)
-        list(workers.map(partial(session.run, outputs), blocks))
-
-
-def rate(run: Callable[[np.ndarray], None], features: np.ndarray) -> float:
-    """Rows per second."""
-    start = time.perf_counter()
-    run(features)
-    return len(features) / (time.perf_counter() - start)
-
-
 def bare(table: str, models: str) -> dict:
     """ONNX Runtime alone on arrays in memory, both models, two threads, the best of many ways.
 
     Ways are the rows in a block, and whether blocks share both threads or each has one.
     """
     feature_set, features = arrays(Path(table), Path(models))
+    files = [Path(models, f"{target}_{feature_set}.onnx") for target in ("revenue", "success")]
+    sessions = {threads: [session(file, threads) for file in files] for threads in (1, THREADS)}
 
-    def both(loaded: list, block: int, pool: int, features: np.ndarray) -> None:
-        for session in loaded:
-            run_blocks(session, features, block, pool)
+    def rate(way: tuple[int, int], features: np.ndarray) -> float:
+        """Rows per second; asked for is the last output, a value or a probability."""
+        block, threads = way
+        starts = range(0, len(features), block)
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(THREADS // threads) as pool:
+            for model in sessions[threads]:
+                ask = partial(model.run, [model.get_outputs()[-1].name])
+                blocks = ({"X": features[start : start + block]} for start in starts)
+                list(pool.map(ask, blocks))
+        return len(features) / (time.perf_counter() - begun)
 
-    ways = {
-        (block, pool): partial(both, loaded, block, pool)
-        for threads, pool in ((THREADS, 1), (1, THREADS))
-        for loaded in [sessions(feature_set, Path(models), threads)]
-        for block in BLOCKS
-    }
     trial = features[:TRIAL_ROWS]
-    best = max(ways, key=lambda way: max(rate(ways[way], trial) for _ in range(2)))
-    rates = [rate(ways[best], features) for _ in range(3)]
+    ways = list(product(BLOCKS, sessions))
+    best = max(ways, key=lambda way: max(rate(way, trial) for _ in range(2)))
     return {
-        "rate": float(np.median(rates)),
+        "rate": float(np.median([rate(best, features) for _ in range(3)])),
         "block": best[0],
-        "threads": "one block on each" if best[1] == THREADS else "both on a block",
+        "threads": "one block on each" if best[1] == 1 else "both on a block",
     }
+
+
+def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 if __name__ == "__main__":

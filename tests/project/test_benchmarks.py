@@ -73,7 +73,7 @@ def recorder():
 @needs_wrk
 def test_wrk_posts_a_different_film_each_time(recorder, bodies):
     url = f"http://127.0.0.1:{recorder.server_port}/predict/revenue"
-    measured = bench_service.wrk(url, bodies, seconds=1, connections=1, threads=1)
+    measured = bench_service.wrk(url, bodies, seconds=1, connections=1)
     first = recorder.bodies[: bench_service.BODIES]
     assert len(set(first)) == len(first) > 50
     assert set(first) <= set(bodies.read_text().splitlines())
@@ -85,7 +85,7 @@ def test_wrk_posts_a_different_film_each_time(recorder, bodies):
 def test_a_refused_request_is_no_measurement(recorder, bodies):
     recorder.refuses = True
     with pytest.raises(BenchError, match="refused"):
-        bench_service.wrk(f"http://127.0.0.1:{recorder.server_port}/", bodies, 1, 1, 1)
+        bench_service.wrk(f"http://127.0.0.1:{recorder.server_port}/", bodies, 1, connections=1)
 
 
 def test_the_rivals_answer_with_the_classic_fields(films, bodies, tmp_path, monkeypatch):
