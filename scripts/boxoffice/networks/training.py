@@ -81,7 +81,7 @@ class Trained(NamedTuple):
     history: pd.DataFrame
 
 
-def forward(network: nn.Module, data: Rows, rows: Tensor, place: torch.device):
+def _forward(network: nn.Module, data: Rows, rows: Tensor, place: torch.device):
     """A network's outputs for some rows, and the targets: two float tensors."""
     inputs, target = data.batch(rows.numpy())
     inputs = {name: values.to(place) for name, values in inputs.items()}
@@ -97,7 +97,7 @@ def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
     network.train()
     total = 0.0
     for rows in torch.randperm(len(data)).split(batch_size):
-        value = loss(*forward(network, data, rows, place))
+        value = loss(*_forward(network, data, rows, place))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -110,7 +110,7 @@ def answers(network: nn.Module, data: Rows, place: torch.device) -> tuple[Tensor
     """A network's outputs for all rows, in evaluation mode, and the targets."""
     network.to(place).eval()
     parts = torch.arange(len(data)).split(EVALUATION_BATCH)
-    answer, target = zip(*(forward(network, data, rows, place) for rows in parts), strict=True)
+    answer, target = zip(*(_forward(network, data, rows, place) for rows in parts), strict=True)
     return torch.cat(answer), torch.cat(target)
 
 
