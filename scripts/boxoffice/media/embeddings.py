@@ -9,13 +9,11 @@ found.
 import hashlib
 import io
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,7 @@ from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
 from boxoffice import paths
-from boxoffice.compute import cores, device, is_exact
+from boxoffice.compute import device, is_exact
 from boxoffice.media.encoders import BATCH, IMAGE_SIZE, ImageEncoder, TextEncoder, workers
 from boxoffice.media.files import MediaError
 from boxoffice.media.posters import read_poster
@@ -45,59 +43,15 @@ class CacheError(Exception):
     """The cache can't be used; the message says why and what to do."""
 
 
-class Text(NamedTuple):
-    sha256: str
-    text: str
-
-
-class Row(NamedTuple):
-    """What the cache holds: `value` is what `key` made of a file or text."""
-
-    sha256: str
-    key: str
-    value: np.ndarray
-
-
+# Of the cache: the SHA-256 of a file or text, a key, and the array that belongs to both.
+Row = tuple[str, str, np.ndarray]
 # What one thread does at a time: files or texts, each with the keys that the cache lacks.
 Group = list[tuple[Any, list[str]]]
 
 
-class Cache:
-    """Arrays by the SHA-256 of what they are of and the key of what made them; see `opened`."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection):
-        self._path, self._connection = path, connection
-        # No write-ahead log: two processes that make one at the same time find it locked.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS embeddings "
-            "(sha256 TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (sha256, key))"
-        )
-
-    def __contains__(self, place: tuple[str, str]) -> bool:
-        query = "SELECT 1 FROM embeddings WHERE sha256 = ? AND key = ?"
-        return self._connection.execute(query, place).fetchone() is not None
-
-    def __getitem__(self, place: tuple[str, str]) -> np.ndarray:
-        query = "SELECT value FROM embeddings WHERE sha256 = ? AND key = ?"
-        (value,) = self._connection.execute(query, place).fetchone()
-        try:
-            return np.lib.format.read_array(io.BytesIO(value), allow_pickle=False)
-        except (TypeError, ValueError) as error:
-            raise _damaged(self._path, error) from error
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Write rows for good, all or none."""
-        values = [(row.sha256, row.key, _npy(row.value)) for row in rows]
-        with self._connection:
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", values
-            )
-
-
 @contextmanager
-def opened(path: Path) -> Iterator[Cache]:
-    """The cache in a file, which is made where there is none.
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the cache in a file, which is made where there is none.
 
     Raises
     ------
@@ -107,18 +61,20 @@ def opened(path: Path) -> Iterator[Cache]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT)) as connection:
-            yield Cache(path, connection)
+        with closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT)) as cache:
+            # No write-ahead log: two processes that make one at the same time find it locked.
+            cache.execute("PRAGMA synchronous = NORMAL")
+            cache.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings "
+                "(sha256 TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (sha256, key))"
+            )
+            yield cache
     except sqlite3.OperationalError as error:  # of the disk or a lock, not of what is in the file
         raise CacheError(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> CacheError:
-    return CacheError(
-        f"{path} is damaged ({error}): delete it, and the embeddings are computed again"
-    )
+        raise CacheError(
+            f"{path} is damaged ({error}): delete it, and the embeddings are computed again"
+        ) from error
 
 
 def _versions(*packages: str) -> str:
@@ -130,12 +86,6 @@ def _computed(encoder: ImageEncoder | TextEncoder) -> str:
     return f"{encoder.key}-{_versions('torch')}-{'exact' if is_exact() else device().type}"
 
 
-def _npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.lib.format.write_array(file, array, allow_pickle=False)
-    return file.getvalue()
-
-
 def embed_posters(
     encoder: ImageEncoder,
     files: pd.DataFrame,
@@ -143,16 +93,9 @@ def embed_posters(
     views: int = 0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Embed posters, and augmented views of them.
+    """Embed posters, as `find_posters` gives them, and augmented views of them.
 
-    Parameters
-    ----------
-    files : DataFrame
-        `id`, `path` and `sha256`, as `find_posters` gives them.
-    views : int
-        Augmented views per poster, beside the poster itself.
-    seed : int
-        Of the augmentation; a view depends on the seed, the file's content and the view's number.
+    A view depends on the seed, the file's content and the view's number.
 
     Returns
     -------
@@ -173,11 +116,17 @@ def embed_posters(
     def embedded(group: Group) -> list[Row]:
         places, images = [], []
         for file, keys in group:
-            poster = _poster(file.path)
-            images += [_view(poster, seed, file.sha256, views_of[key]) for key in keys]
-            places += [(file.sha256, key) for key in keys]
+            try:
+                poster = read_poster(Path(file.path), IMAGE_SIZE)
+            except MediaError as error:
+                raise MediaError(f"{file.path}: {error}") from error
+            for key in keys:
+                view = views_of[key]
+                draw = np.random.default_rng([seed, int(file.sha256, 16), view])
+                images.append(augmented(poster, draw) if view else poster)
+                places.append((file.sha256, key))
         vectors = encoder.forward(np.stack(images))
-        return [Row(*place, vector) for place, vector in zip(places, vectors, strict=True)]
+        return [(*place, vector) for place, vector in zip(places, vectors, strict=True)]
 
     with opened(cache) as store:
         _fill(store, files.itertuples(), list(views_of), BATCH, embedded, "posters")
@@ -188,14 +137,7 @@ def embed_posters(
 def embed_trailers(
     encoder: ImageEncoder, files: pd.DataFrame, cache: Path = EMBEDDINGS, frames: int = 30
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """Embed frames of trailers, and take the sound of their start as it is.
-
-    Parameters
-    ----------
-    files : DataFrame
-        `id`, `path` and `sha256`, as `find_trailers` gives them.
-    frames : int
-        Per trailer, evenly over its length.
+    """Embed frames of trailers, as `find_trailers` gives them, and take the sound of their start.
 
     Returns
     -------
@@ -226,7 +168,7 @@ def embed_trailers(
         values = {sound_key: trailer.waveform}
         if frames_key in keys:
             values[frames_key] = encoder.forward(trailer.frames)
-        return [Row(file.sha256, key, values[key]) for key in keys]
+        return [(file.sha256, key, values[key]) for key in keys]
 
     with opened(cache) as store:
         _fill(store, files.itertuples(), [frames_key, sound_key], 1, embedded, "trailers")
@@ -240,42 +182,24 @@ def embed_trailers(
     return vectors, sounds, kept, skipped
 
 
-def embed_texts(encoder: TextEncoder, texts: Iterable[str], cache: Path = EMBEDDINGS) -> np.ndarray:
-    """Embed texts.
-
-    Returns
-    -------
-    ndarray (n, dim) of float32
-
-    Raises
-    ------
-    CacheError
-        If the cache can't be used.
-    """
+def embed_texts(encoder: TextEncoder, texts: Sequence[str], cache: Path = EMBEDDINGS) -> np.ndarray:
+    """Embed texts: float32 array (n, dim); raises `CacheError` if the cache can't be used."""
     key = _computed(encoder)
-    items = [Text(hashlib.sha256(text.encode()).hexdigest(), text) for text in texts]
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    table = pd.DataFrame({"sha256": digests, "text": list(texts)})
 
     def embedded(group: Group) -> list[Row]:
         vectors = encoder.forward([item.text for item, _ in group])
         pairs = zip(group, vectors, strict=True)
-        return [Row(item.sha256, key, vector) for (item, _), vector in pairs]
+        return [(item.sha256, key, vector) for (item, _), vector in pairs]
 
     with opened(cache) as store:
-        _fill(store, dict.fromkeys(items), [key], _TEXT_GROUP, embedded, "texts")
-        return _read(store, [item.sha256 for item in items], key, (encoder.dim,))
+        _fill(store, table.drop_duplicates().itertuples(), [key], _TEXT_GROUP, embedded, "texts")
+        return _read(store, digests, key, (encoder.dim,))
 
 
 def augmented(image: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """A poster slightly cropped and in another light, as fits a picture with text in it.
-
-    Parameters
-    ----------
-    image : ndarray (height, width, 3) of uint8
-
-    Returns
-    -------
-    ndarray (height, width, 3) of uint8
-    """
+    """A poster (height, width, 3) of uint8, slightly cropped and in another light."""
     # Torch's own random transforms would draw from one generator for all threads.
     size = image.shape[:2]
     height, width = (round(side * draw.uniform(_LEAST_SIDE, 1)) for side in size)
@@ -291,22 +215,14 @@ def augmented(image: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return picture.permute(1, 2, 0).numpy()
 
 
-def _view(poster: np.ndarray, seed: int, sha256: str, view: int) -> np.ndarray:
-    """The poster itself as view 0, else a view that depends on nothing but what is given."""
-    if view == 0:
-        return poster
-    return augmented(poster, np.random.default_rng([seed, int(sha256, 16), view]))
-
-
-def _poster(path: str) -> np.ndarray:
-    try:
-        return read_poster(Path(path), IMAGE_SIZE)
-    except MediaError as error:
-        raise MediaError(f"{path}: {error}") from error
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=False)
+    return file.getvalue()
 
 
 def _fill(
-    store: Cache,
+    cache: sqlite3.Connection,
     items: Iterable[Any],
     keys: list[str],
     size: int,
@@ -317,37 +233,40 @@ def _fill(
 
     A thread decodes and embeds its group, so that one decodes while another embeds.
     """
+    there = set(cache.execute("SELECT sha256, key FROM embeddings"))
     wanted = [
         (item, missing)
         for item in items
-        if (missing := [key for key in keys if (item.sha256, key) not in store])
+        if (missing := [key for key in keys if (item.sha256, key) not in there])
     ]
     groups = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    with workers() as pool, tqdm(total=len(wanted), desc=label, delay=1) as bar:
-        for group, rows in zip(groups, _mapped(pool, embedded, groups), strict=True):
-            store.add(rows)
+    with (
+        workers() as pool,
+        closing(pool.map(embedded, groups)) as found,
+        tqdm(total=len(wanted), desc=label, delay=1) as bar,
+    ):
+        for group, rows in zip(groups, found, strict=True):
+            values = [(sha256, key, _npy(value)) for sha256, key, value in rows]
+            with cache:
+                cache.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", values)
             bar.update(len(group))
 
 
-def _mapped(
-    pool: ThreadPoolExecutor, work: Callable[[Group], list[Row]], groups: list[Group]
-) -> Iterator[list[Row]]:
-    """`pool.map`, but with few groups begun ahead, for what they hold is in memory."""
-    pending = deque()
-    for group in groups:
-        pending.append(pool.submit(work, group))
-        if len(pending) > 2 * cores():
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
 def _read(
-    store: Cache, digests: Iterable[str], key: str, shape: tuple[int, ...], dtype=np.float32
+    cache: sqlite3.Connection,
+    digests: Iterable[str],
+    key: str,
+    shape: tuple[int, ...],
+    dtype=np.float32,
 ) -> np.ndarray:
     """The rows of one key, in the order of the digests."""
     digests = list(digests)
     arrays = np.empty((len(digests), *shape), dtype)
+    query = "SELECT value FROM embeddings WHERE sha256 = ? AND key = ?"
     for place, digest in enumerate(digests):
-        arrays[place] = store[digest, key]
+        (value,) = cache.execute(query, (digest, key)).fetchone()
+        try:
+            arrays[place] = np.lib.format.read_array(io.BytesIO(value), allow_pickle=False)
+        except (TypeError, ValueError) as error:
+            raise sqlite3.DatabaseError(str(error)) from error
     return arrays

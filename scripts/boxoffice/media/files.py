@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,7 @@ def find_files(
     folder: Path,
     ids: Iterable[int],
     suffixes: tuple[str, ...],
-    content: Callable[[Path], str] = file_hash,
+    content: Callable[[Path], str] | None = None,
     kind: str = "file",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the files of some films, named `<id><suffix>`.
@@ -35,8 +36,9 @@ def find_files(
     ----------
     suffixes : tuple of str
         Lower case, with their dot; a file's may be in upper case.
-    content : callable
-        Returns a digest of what a file shows; raises `MediaError` if it can't be used.
+    content : callable, optional
+        Returns a digest of what a file shows, if not that of its bytes; raises `MediaError` if it
+        can't be used.
     kind : str
         What equal digests mean, for the reason: "same `kind` as 123, 456".
 
@@ -62,7 +64,9 @@ def find_files(
     listed = _listed(folder, {int(film) for film in ids}, suffixes)
     usable = listed["reason"] == ""
     files = listed[usable].drop(columns="reason").reset_index(drop=True)
-    digests = _in_threads(lambda path: _digests(Path(path), content), files["path"], folder.name)
+    with ThreadPoolExecutor(cores()) as pool:  # hashing and decoding release the GIL
+        found = pool.map(partial(_digests, content=content), files["path"])
+        digests = list(tqdm(found, folder.name, len(files), unit="file", delay=1))
     columns = ["sha256", "content", "reason"]
     files = files.join(pd.DataFrame(digests, columns=columns, dtype=object))
     readable = files["reason"] == ""
@@ -77,7 +81,10 @@ def find_files(
 def _listed(folder: Path, ids: set[int], suffixes: tuple[str, ...]) -> pd.DataFrame:
     """Every file that may be of one of these films, with the reason to skip it or ""."""
     rows, taken = [], {}
-    for path in sorted(folder.iterdir(), key=lambda path: (_rank(path, suffixes), path.name)):
+    ranks = {suffix: rank for rank, suffix in enumerate(suffixes)}
+    for path in sorted(
+        folder.iterdir(), key=lambda path: (ranks.get(path.suffix.lower(), len(ranks)), path.name)
+    ):
         film = int(path.stem) if re.fullmatch(r"0|[1-9][0-9]{0,17}", path.stem) else None
         if path.name.startswith(".") or (film is not None and film not in ids):
             continue
@@ -98,28 +105,15 @@ def _listed(folder: Path, ids: set[int], suffixes: tuple[str, ...]) -> pd.DataFr
     return table.astype({"id": "Int64", "file": str, "path": str, "reason": object})
 
 
-def _rank(path: Path, suffixes: tuple[str, ...]) -> int:
-    suffix = path.suffix.lower()
-    return suffixes.index(suffix) if suffix in suffixes else len(suffixes)
-
-
-def _digests(path: Path, content: Callable[[Path], str]) -> tuple[str, str, str]:
+def _digests(path: str, content: Callable[[Path], str] | None) -> tuple[str, str, str]:
     """SHA-256 and content digest of a file, and why it can't be used or ""."""
     try:
         digest = file_hash(path)
-        return digest, digest if content is file_hash else content(path), ""
+        return digest, content(Path(path)) if content else digest, ""
     except MediaError as error:
         return "", "", str(error)
     except OSError as error:
         return "", "", f"can't be read: {error.strerror}"
-
-
-def _in_threads(function: Callable, items: Iterable, label: str) -> list:
-    """Map in threads, in order: hashing and decoding release the GIL."""
-    items = list(items)
-    with ThreadPoolExecutor(cores()) as pool:
-        bar = tqdm(pool.map(function, items), label, len(items), unit="file", delay=1)
-        return list(bar)
 
 
 def _duplicates(files: pd.DataFrame, kind: str) -> list[str]:

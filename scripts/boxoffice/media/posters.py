@@ -56,13 +56,7 @@ def read_poster(path: Path, size: int = 224) -> np.ndarray:
 
 
 def poster_is_stand_in(path: Path) -> bool:
-    """Whether this project drew the image.
-
-    Raises
-    ------
-    MediaError
-        If the file is no image.
-    """
+    """Whether this project drew the image; raises `MediaError` if it is none."""
     with _opened(path) as image:
         return image.info.get("comment", b"") in (STAND_IN, STAND_IN.encode())
 

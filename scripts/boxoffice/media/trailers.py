@@ -38,18 +38,10 @@ _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.B
 
 
 class Trailer(NamedTuple):
-    """What a network sees and hears of a trailer.
+    """What a network sees and hears of a trailer."""
 
-    Attributes
-    ----------
-    frames : ndarray (frames, size, size, 3) of uint8
-        RGB, in the order of time.
-    waveform : ndarray (samples,) of int16
-        Mono sound.
-    """
-
-    frames: np.ndarray
-    waveform: np.ndarray
+    frames: np.ndarray  # RGB (frames, size, size, 3) of uint8, in the order of time
+    waveform: np.ndarray  # mono sound (samples,) of int16
 
 
 def find_trailers(folder: Path, ids: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -89,13 +81,7 @@ def read_trailer(
 
 
 def trailer_is_stand_in(path: Path) -> bool:
-    """Whether this project drew the film.
-
-    Raises
-    ------
-    MediaError
-        If the file is no video.
-    """
+    """Whether this project drew the film; raises `MediaError` if it is no video."""
     with _opened(path) as container:
         return container.metadata.get("comment") == STAND_IN
 
@@ -150,15 +136,12 @@ def _extent(path: Path) -> tuple[float, float]:
             raise MediaError("zero length")
         if reached < _LEAST_SHARE * (container.duration or 0) / av.time_base:
             raise MediaError("truncated")
-        _require_moderate(len(begins), video.width, video.height)
+        size = f"{video.width} x {video.height} pixels"
+        if video.width * video.height > _MAX_PIXELS:
+            raise MediaError(f"too large: {size}")
+        if len(begins) * video.width * video.height > _MAX_DECODED:
+            raise MediaError(f"too long for a trailer: {len(begins)} frames of {size}")
         return min(begins), max(ends) - min(begins)
-
-
-def _require_moderate(frames: int, width: int, height: int) -> None:
-    if width * height > _MAX_PIXELS:
-        raise MediaError(f"too large: {width} x {height} pixels")
-    if frames * width * height > _MAX_DECODED:
-        raise MediaError(f"too long for a trailer: {frames} frames of {width} x {height} pixels")
 
 
 def _pictures(path: Path, times: list[float], size: int) -> np.ndarray:

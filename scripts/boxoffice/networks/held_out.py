@@ -43,16 +43,7 @@ def groups_of(revenue, most: int) -> np.ndarray:
 
 
 def with_validation(learning, test, strata, validation: int, seed: int) -> np.ndarray:
-    """Mark rows as 'test', 'train' or 'validation', the latter two with the same mix of strata.
-
-    Parameters
-    ----------
-    learning, test : int arrays
-        Row numbers.
-    strata : array of shape (n,)
-    validation : int
-        Rows of `learning` to validate on.
-    """
+    """Mark rows `learning` as 'train' or, so many, 'validation', with the same mix of strata."""
     parts = np.full(len(strata), "unused", dtype=object)
     stopping = train_test_split(
         learning, test_size=validation, random_state=seed, stratify=strata[learning]
@@ -64,12 +55,7 @@ def with_validation(learning, test, strata, validation: int, seed: int) -> np.nd
 def folded(revenue, folds: int, validation_size: float, seed: int) -> Partitions:
     """Partitions `fold_1`, ...: each film is in the test part of one of them.
 
-    All parts have the same mix of revenue.
-
-    Parameters
-    ----------
-    validation_size : float
-        Share of all films.
+    All parts have the same mix of revenue; `validation_size` is a share of all films.
     """
     validation = round(validation_size * len(revenue))
     strata = groups_of(revenue, min(len(revenue) // folds, validation))
@@ -81,13 +67,7 @@ def folded(revenue, folds: int, validation_size: float, seed: int) -> Partitions
 
 
 def latest(films: pd.DataFrame, validation_size: float, seed: int) -> np.ndarray:
-    """One partition, whose test part is the latest films by release date.
-
-    Parameters
-    ----------
-    films : DataFrame
-        `revenue`, and `split_temporal` as `add_splits` gives it.
-    """
+    """One partition, whose test part is that of `split_temporal`: the latest films."""
     test = (films["split_temporal"] == "test").to_numpy()
     strata = np.zeros(len(films), dtype=int)
     validation = round(validation_size * len(films))
@@ -108,10 +88,7 @@ def split_folds(revenue, split: str, seed: int) -> Partitions:
 
 
 class Forecast(NamedTuple):
-    """What a network said of the test films of one partition, and how it was trained.
-
-    `truth` and `predicted` are classes, or log10 USD.
-    """
+    """Classes or log10 USD of the test films of one partition, and how the network was trained."""
 
     best_epoch: int
     val_loss: float
@@ -143,20 +120,13 @@ def forecasts(
     Parameters
     ----------
     function : callable
-        `classes_of` or `revenue_of`.
+        `classes_of` or `revenue_of`, which also gets the `arguments`.
     folder : str
         Of the checkpoints, `<stage>` or below it.
     inputs : dict of dicts of arrays
         By partition and name.
     choices : dict of tuples of str
         Names of inputs, by the choice's name.
-    **arguments
-        For the function.
-
-    Returns
-    -------
-    dict
-        By partition and choice.
     """
     calls = {
         (name, which): {
@@ -183,24 +153,15 @@ def checkpoint(folder: str, partition: str, choice: str) -> Path:
 def reference_forecasts(
     partitions: Partitions, facts: dict[str, np.ndarray], revenue, n_estimators: int, seed: int
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Classes of the test films by a random forest on facts, and always the largest class.
-
-    Returns
-    -------
-    dict
-        By partition and 'forest' or 'majority'.
-    """
-    calls = [
-        {"facts": facts[name], "revenue": revenue, "parts": parts, "seed": seed}
-        | {"n_estimators": n_estimators}
-        for name, parts in partitions.items()
-    ]
-    forests = side_by_side(_by_forest, calls)
-    found = {(name, "forest"): next(forests) for name in partitions}
-    return found | majority_forecasts(partitions, revenue)
+    """Classes of the test films, by partition and 'forest' (random, on facts) or 'majority'."""
+    common = {"revenue": revenue, "n_estimators": n_estimators, "seed": seed}
+    calls = [{"facts": facts[name], "parts": parts, **common} for name, parts in partitions.items()]
+    names = [(name, "forest") for name in partitions]
+    forests = dict(zip(names, side_by_side(_by_forest, calls), strict=True))
+    return forests | majority_forecasts(partitions, revenue)
 
 
-def _by_forest(facts, revenue, parts, n_estimators, seed) -> np.ndarray:
+def _by_forest(facts, parts, revenue, n_estimators, seed) -> np.ndarray:
     # The forest needs no validation rows, so it learns from them, too.
     learning = np.isin(parts, ["train", "validation"])
     target = revenue_class(revenue[learning], class_edges(revenue[parts == "train"]))
@@ -218,11 +179,6 @@ def majority_forecasts(partitions: Partitions, revenue) -> dict[tuple[str, str],
     return found
 
 
-def training_median(log10_revenue: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """The training films' median log10 revenue, for every test film."""
-    return np.full((parts == "test").sum(), float(np.median(log10_revenue[parts == "train"])))
-
-
 def ridge(embeddings: np.ndarray, log10_revenue: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """log10 revenue of the test films by ridge regression on embeddings (n, width)."""
     model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(1, 6, 16)))
@@ -238,17 +194,8 @@ def pooled(
 ) -> tuple[np.ndarray, dict[str, np.ndarray] | np.ndarray]:
     """True and predicted values of the test films of several partitions, one after the other.
 
-    Parameters
-    ----------
-    found : dict of Forecast, or of arrays for references
-        By partition and choice.
-    choice : str, optional
-        The only one to return.
-
-    Returns
-    -------
-    truth : array
-    predicted : dict of arrays by choice, or the array of the one asked for
+    What was found, a Forecast or a reference's array, is by partition and choice; predictions are
+    by choice, or those of the one asked for.
     """
     partitions = list(partitions)
     choices = [choice] if choice else [which for name, which in found if name == partitions[0]]
@@ -263,13 +210,7 @@ def pooled(
 
 
 def compared(truth: np.ndarray, predicted: dict, against: str, seed: int) -> dict[str, dict]:
-    """Scores of predicted classes by model, with 95 % intervals and p-values.
-
-    Parameters
-    ----------
-    against : str
-        The model that the others are compared with, by McNemar's test.
-    """
+    """Scores of classes by model, with 95 % intervals, and McNemar's test against one of them."""
     return {
         which: {
             **class_scores(truth, classes),
@@ -292,17 +233,14 @@ def accuracies(scores: dict[str, dict]) -> dict[str, tuple[float, float, float]]
 
 def split_scores(found: dict[tuple[str, str], Forecast], partitions: Partitions) -> dict:
     """How one split did: films in its parts, mean best epoch and loss, scores of all test films."""
-
-    def mean(values) -> float:
-        return float(np.mean(list(values)))
-
+    parts = np.stack(list(partitions.values()))
     truth, predicted = pooled(found, partitions, next(iter(found))[1])
     return {
-        "train": mean((parts == "train").sum() for parts in partitions.values()),
-        "validation": mean((parts == "validation").sum() for parts in partitions.values()),
+        "train": (parts == "train").sum(axis=1).mean(),
+        "validation": (parts == "validation").sum(axis=1).mean(),
         "test": len(truth),
-        "best_epoch": mean(one.best_epoch for one in found.values()),
-        "val_loss": mean(one.val_loss for one in found.values()),
+        "best_epoch": np.mean([one.best_epoch for one in found.values()]),
+        "val_loss": np.mean([one.val_loss for one in found.values()]),
         **class_scores(truth, predicted),
     }
 
@@ -312,28 +250,19 @@ def revenue_scores(
 ) -> tuple[dict[str, dict], dict[str, dict]]:
     """Scores of the poster networks and their references on the test films of some partitions.
 
-    Parameters
-    ----------
-    found : dict of Forecast
-        By partition and 'poster', 'metadata' or 'metadata_poster'.
-    embeddings : array of shape (n, width)
-
-    Returns
-    -------
-    scores : dict
-        `scores` and `interval_95` by model: the networks, 'training_median' and 'ridge'.
-    gains : dict
-        `poster_over_median` and `poster_over_metadata`, as `gain` gives them.
+    Models are the networks 'poster', 'metadata' and 'metadata_poster', 'training_median' and
+    'ridge', on embeddings (n, width). Gives `with_intervals` of each, and by name the poster's
+    `gain` over the median and over the facts.
     """
     truth, said = pooled(found, partitions)
-    median, by_ridge = (
-        np.concatenate([reference(parts) for parts in partitions.values()])
-        for reference in (
-            lambda parts: training_median(log10_revenue, parts),
-            lambda parts: ridge(embeddings, log10_revenue, parts),
-        )
-    )
-    said = {"poster": said.pop("poster"), "training_median": median, "ridge": by_ridge, **said}
+    medians, by_ridge = [], []
+    for parts in partitions.values():
+        training_median = float(np.median(log10_revenue[parts == "train"]))
+        medians.append(np.full((parts == "test").sum(), training_median))
+        by_ridge.append(ridge(embeddings, log10_revenue, parts))
+    median = np.concatenate(medians)
+    references = {"training_median": median, "ridge": np.concatenate(by_ridge)}
+    said = {"poster": said.pop("poster"), **references, **said}
     return {which: with_intervals(truth, said[which], median, seed) for which in said}, {
         "poster_over_median": gain(truth, said["poster"], median, seed),
         "poster_over_metadata": gain(truth, said["metadata_poster"], said["metadata"], seed),

@@ -19,13 +19,7 @@ LIMIT = 5.0  # standard deviations
 
 
 class Standardize(nn.Module):
-    """Give every column mean 0 and deviation 1 on the training rows, and cut what lies beyond 5.
-
-    Parameters
-    ----------
-    width : int
-        Columns. They stay as they are until `fit` or a loaded state says otherwise.
-    """
+    """Give every column mean 0 and deviation 1 on the training rows, and cut what lies beyond 5."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -59,6 +53,17 @@ def tower(modality: str, width: int) -> nn.Module:
     return Standardize(width) if modality == "metadata" else UnitLength()
 
 
+def perceptron(
+    inputs: int, hidden: tuple[int, ...], dropout: tuple[float, ...], outputs: int
+) -> nn.Sequential:
+    """Hidden layers with ReLU and dropout, and a linear one."""
+    layers, width = [], inputs
+    for wide, share in zip(hidden, dropout, strict=True):
+        layers += [nn.Linear(width, wide), nn.ReLU(), nn.Dropout(share)]
+        width = wide
+    return nn.Sequential(*layers, nn.Linear(width, outputs))
+
+
 class RevenueNetwork(nn.Module):
     """log10 revenue from a poster, from facts, or from both: 1024 -> 512 -> 1.
 
@@ -76,15 +81,7 @@ class RevenueNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.towers = nn.ModuleDict({name: tower(name, width) for name, width in widths.items()})
-        self.head = nn.Sequential(
-            nn.Linear(sum(widths.values()), 1024),
-            nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.Linear(1024, 512),
-            nn.ReLU(),
-            nn.Dropout(0.1),
-            nn.Linear(512, 1),
-        )
+        self.head = perceptron(sum(widths.values()), (1024, 512), (0.2, 0.1), 1)
 
     def fit_scale(self, inputs: dict[str, np.ndarray], log10_revenue) -> "RevenueNetwork":
         """Standardize the facts by training rows, and start at their mean log10 revenue."""
@@ -168,15 +165,7 @@ class FusionNetwork(nn.Module):
         self.dims = widths | ({"audio": AUDIO_DIM} if "audio" in widths else {})
         self.attention = AttentionFusion(self.dims) if fusion == "attention" else None
         joined = TOKEN_DIM * len(widths) if self.attention else sum(self.dims.values())
-        self.head = nn.Sequential(
-            nn.Linear(joined, 512),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(512, 256),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(256, len(CLASSES)),
-        )
+        self.head = perceptron(joined, (512, 256), (dropout, dropout), len(CLASSES))
 
     def extra_repr(self) -> str:
         return f"modality_dropout={self.modality_dropout}"
@@ -192,14 +181,13 @@ class FusionNetwork(nn.Module):
         rows = len(next(iter(inputs.values())))
         features, present = [], []
         for name, tower in self.towers.items():
-            if name not in inputs:
-                features.append(next(self.parameters()).new_zeros(rows, self.dims[name]))
-                present.append(torch.zeros_like(features[-1][:, :1]))
-                continue
-            values = tower(inputs[name])
-            kept = torch.ones_like(values[:, :1])
+            if name in inputs:
+                values = tower(inputs[name])
+            else:
+                values = self.head[0].weight.new_zeros(rows, self.dims[name])
+            kept = torch.full_like(values[:, :1], name in inputs)
             if self.training and len(self.towers) > 1:
-                kept = (torch.rand_like(kept) >= self.modality_dropout).to(values.dtype)
+                kept *= torch.rand_like(kept) >= self.modality_dropout
             features.append(values * kept)
             present.append(kept)
         if self.attention:
@@ -258,13 +246,7 @@ class OrdinalCrossEntropy(nn.Module):
 
 
 def save_network(name: str, network: nn.Module, card: dict) -> None:
-    """Write `models/<name>.safetensors` and its card `models/<name>.json`.
-
-    Parameters
-    ----------
-    card : dict
-        How to build the network again, and what a user must know of it.
-    """
+    """Write `models/<name>.safetensors` and its card `models/<name>.json`."""
     content = save({key: value.contiguous() for key, value in network.state_dict().items()})
     write_model(name, ".safetensors", content, card)
 

@@ -10,14 +10,8 @@ from boxoffice.tabular.pipelines import fit_films
 def learned_from(films: pd.DataFrame, held_out: pd.DataFrame, temporal: bool = False) -> np.ndarray:
     """Mark the films that features may be fitted on: bool array of shape (n,).
 
-    Parameters
-    ----------
-    films : DataFrame
-        All usable films.
-    held_out : DataFrame
-        Films whose revenue must stay unknown: validation and test rows.
-    temporal : bool
-        Also leave out what was released on or after the first day of those held out.
+    These are all but those held out (validation and test rows), and if `temporal`, only what was
+    released before the first day of those.
     """
     history = ~films["id"].isin(held_out["id"])
     if temporal:
@@ -37,11 +31,8 @@ def pre_release_numbers(
     history : bool array of shape (n_films,)
         The films to fit on.
     asked : DataFrame
-        The films to describe; may be in `history`, for a track record counts earlier films only.
-
-    Returns
-    -------
-    float32 array of shape (n_asked, columns)
+        The films to describe: float32 array of shape (n_asked, columns). They may be in `history`,
+        for a track record counts earlier films only.
     """
     pipeline = fit_films("pre_release", films[history], "passthrough")
     numbers = pipeline.transform(asked[input_columns("pre_release", films)])

@@ -1,5 +1,6 @@
 """Eight revenue classes from text, trailer and facts: training, scores, the exported network."""
 
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from boxoffice.media.encoders import ImageEncoder, image_encoder, text_encoder
 from boxoffice.media.trailers import find_trailers, read_trailer, trailer_is_stand_in
 from boxoffice.model_files import load_card
 from boxoffice.networks.layers import FusionNetwork, OrdinalCrossEntropy, load_weights, pool_frames
+from boxoffice.networks.poster_model import interval_95, resampled
 from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
 from boxoffice.networks.training import Rows, Settings, Trained, fit_network, predict
 
@@ -27,13 +29,7 @@ _FEWEST = 24  # films to train and test on
 
 
 def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
-    """Choices to compare in an ablation: every subset of the modalities, the facts, everything.
-
-    Returns
-    -------
-    dict
-        Modalities by name: `text`, ..., `text_video_audio`, `metadata`, and all of them joined.
-    """
+    """Choices to compare in an ablation, by name: every subset of the modalities, facts, all."""
     sizes = range(1, len(modalities) + 1)
     chosen = [names for size in sizes for names in combinations(modalities, size)]
     chosen += [("metadata",), (*modalities, "metadata")]
@@ -47,37 +43,25 @@ def class_weights(target: np.ndarray) -> np.ndarray:
 
 
 def check_choices(modalities: list[str], splits: list[str]) -> None:
-    """Check the params `modalities` and `splits`.
-
-    Raises
-    ------
-    ValueError
-        If one is unknown or malformed.
-    """
+    """Raise a ValueError if one of the params `modalities` and `splits` is malformed."""
     unknown = [name for name in modalities if name not in MODALITIES]
     if unknown or not modalities or len(set(modalities)) < len(modalities):
         raise ValueError(f"modalities are {modalities}, expected some of {', '.join(MODALITIES)}")
     for split in splits:
-        shares = split.split("/")
-        if not all(share.isdigit() for share in shares) or sum(map(int, shares)) != 100:
-            raise ValueError(f"split {split!r} is no training/validation/test that adds up to 100")
-        if len(shares) != 3 or "0" in shares:
-            raise ValueError(f"split {split!r} needs three parts, none of them empty")
+        shares = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)/([1-9]\d*)", split)
+        if not shares or sum(map(int, shares.groups())) != 100:
+            raise ValueError(
+                f"split {split!r}: training/validation/test needs three parts, none of them empty, "
+                "and adds up to 100"
+            )
 
 
 def trailer_inputs(
     viewer: ImageEncoder | None, folder: Path, ids: pd.Series
 ) -> tuple[np.ndarray, dict[str, np.ndarray], pd.DataFrame, str]:
-    """Picture and sound of the films that have a readable trailer.
+    """Picture and sound of the films that have a readable trailer in a folder.
 
-    Parameters
-    ----------
-    viewer : ImageEncoder or None
-        None if no trailer is to be read: then all films are taken, and the folder may be missing.
-    folder : Path
-        Holds `<id>.mp4` and the like.
-    ids : Series of shape (n,)
-        Of the films.
+    Without a viewer no trailer is read: all films are taken, and the folder may be missing.
 
     Returns
     -------
@@ -112,16 +96,7 @@ def trailer_inputs(
 
 
 def rows_by_part(inputs: dict[str, np.ndarray], revenue, parts: np.ndarray) -> dict[str, Rows]:
-    """Rows of the parts 'train', 'validation' and 'test', classed by the training rows' edges.
-
-    Parameters
-    ----------
-    inputs : dict of arrays of shape (n, ...)
-    revenue : array of shape (n,)
-        USD.
-    parts : array of str of shape (n,)
-        Rows of other parts are left out.
-    """
+    """Rows of the parts 'train', 'validation' and 'test', classed by the training rows' edges."""
     edges = class_edges(revenue[parts == "train"])
     return {
         part: Rows(
@@ -144,14 +119,8 @@ def train_classes(
     label_spread: float = 0.0,
     checkpoint: Path | None = None,
     live: "Live | None" = None,
-    progress: bool = False,
 ) -> tuple[Trained, np.ndarray]:
-    """Train a network, and forecast other rows.
-
-    Parameters
-    ----------
-    train, validation, asked : Rows
-        Inputs by modality, and the class of every film.
+    """Train a network on rows of inputs by modality and classes, and forecast other rows.
 
     Returns
     -------
@@ -162,9 +131,7 @@ def train_classes(
     widths = {name: values.shape[1] for name, values in train.inputs.items()}
     network = FusionNetwork(widths, fusion, dropout, modality_dropout).fit_scale(train.inputs)
     loss = OrdinalCrossEntropy(class_weights(train.target), label_spread)
-    trained = fit_network(
-        network, train, validation, loss, settings, seed, checkpoint, live, progress
-    )
+    trained = fit_network(network, train, validation, loss, settings, seed, checkpoint, live)
     return trained, probabilities(predict(trained.network, asked))
 
 
@@ -174,18 +141,10 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def class_scores(actual, predicted) -> dict[str, float]:
-    """Scores of predicted classes.
+    """Scores of predicted classes: places in `CLASSES`, shape (n,).
 
-    Parameters
-    ----------
-    actual, predicted : int array of shape (n,)
-        Places in `CLASSES`.
-
-    Returns
-    -------
-    dict
-        `accuracy`; `one_away_accuracy` (right, or the class beside it); `precision`, `recall` and
-        `f1`, each `_weighted` by the films of a class and as the plain mean over classes, `_macro`.
+    `one_away_accuracy` counts the class beside the right one, too; precision, recall and F1 are
+    `_weighted` by the films of a class, and `_macro`, the plain mean over classes.
     """
     actual, predicted = np.asarray(actual), np.asarray(predicted)
     scores = {
@@ -193,14 +152,11 @@ def class_scores(actual, predicted) -> dict[str, float]:
         "one_away_accuracy": np.mean(np.abs(actual - predicted) <= 1),
     }
     for average in ("weighted", "macro"):
-        precision, recall, f1, _ = precision_recall_fscore_support(
+        values = precision_recall_fscore_support(
             actual, predicted, labels=range(len(CLASSES)), average=average, zero_division=0.0
         )
-        scores |= {
-            f"precision_{average}": precision,
-            f"recall_{average}": recall,
-            f"f1_{average}": f1,
-        }
+        names = ("precision", "recall", "f1")
+        scores |= {f"{name}_{average}": value for name, value in zip(names, values, strict=False)}
     return scores
 
 
@@ -209,12 +165,9 @@ def mcnemar(actual, first, second) -> float:
 
     The exact test of McNemar (1947), on the films that only one of the two got right.
     """
-    right = np.asarray(first) == actual, np.asarray(second) == actual
-    only_first = int(np.sum(right[0] & ~right[1]))
-    only_second = int(np.sum(right[1] & ~right[0]))
-    if only_first + only_second == 0:
-        return 1.0
-    return binomtest(only_first, only_first + only_second).pvalue
+    first, second = np.asarray(first) == actual, np.asarray(second) == actual
+    one_alone = int(np.sum(first != second))
+    return binomtest(int(np.sum(first & ~second)), one_alone).pvalue if one_alone else 1.0
 
 
 def against_chance(actual, predicted) -> float:
@@ -224,26 +177,13 @@ def against_chance(actual, predicted) -> float:
 
 
 def accuracy_interval(actual, predicted, seed: int, tolerance: int = 0) -> dict[str, float]:
-    """95 % percentile bootstrap interval, over films, of the share predicted within `tolerance`.
-
-    Returns
-    -------
-    dict
-        `lower`, `upper`.
-    """
+    """`lower` and `upper` end of `interval_95` of the share predicted within `tolerance`."""
     right = np.abs(np.asarray(actual) - np.asarray(predicted)) <= tolerance
-    drawn = np.random.default_rng(seed).choice(right, size=(1000, len(right)))
-    lower, upper = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
-    return {"lower": lower, "upper": upper}
+    return interval_95(right[resampled(len(right), seed)].mean(axis=1))
 
 
 class MultimodalModel:
     """The exported multimodal network with its encoders.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds `multimodal.safetensors` and its card `multimodal.json`.
 
     Raises
     ------
@@ -283,10 +223,10 @@ class MultimodalModel:
             inputs["audio"] = waveform[None]
             if self.viewer:
                 inputs["video"] = pool_frames(self.viewer(frames)[None])
-        inputs = {name: inputs[name] for name in self.modalities if name in inputs}
-        if not inputs:
+        read = {name: torch.from_numpy(inputs[name]) for name in self.modalities if name in inputs}
+        if not read:
             raise ValueError(f"nothing to predict from: give one of {', '.join(self.modalities)}")
         with torch.inference_mode():
-            logits = self.network({name: torch.from_numpy(x) for name, x in inputs.items()})
+            logits = self.network(read)
         probability = probabilities(logits.numpy())[0]
         return dict(zip(self.card["classes"], probability.tolist(), strict=True))

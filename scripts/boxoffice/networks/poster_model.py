@@ -23,8 +23,6 @@ from boxoffice.networks.training import Rows, Settings, Trained, fit_network, pr
 if TYPE_CHECKING:  # prediction needs no DVCLive
     from dvclive import Live
 
-_RESAMPLES = 1000  # of a bootstrap
-
 
 @dataclass
 class EmbeddedPosters(Rows):
@@ -39,9 +37,7 @@ class EmbeddedPosters(Rows):
         inputs, target = super().batch(rows)
         if "poster" in inputs:
             views = inputs["poster"]
-            drawn = torch.zeros(len(rows), dtype=torch.int64)
-            if self.training:
-                drawn = torch.randint(views.shape[1], (len(rows),))
+            drawn = torch.randint(views.shape[1], (len(rows),)) if self.training else 0
             inputs["poster"] = views[torch.arange(len(rows)), drawn]
         return inputs, target
 
@@ -67,7 +63,6 @@ class PosterFiles(Rows):
         return inputs | {"poster": normalized(np.stack(images))}, target
 
     def fingerprint(self) -> str:
-        """A hash of the images' bytes and the rest."""
         files = [file_hash(path) for path in self.inputs["poster"]]
         return Rows(self.inputs | {"poster": np.array(files)}, self.target).fingerprint()
 
@@ -75,14 +70,9 @@ class PosterFiles(Rows):
 def poster_rows(
     inputs: dict[str, np.ndarray], log10_revenue: np.ndarray, parts: np.ndarray
 ) -> dict[str, Rows]:
-    """Rows of a partition, as `train_revenue` takes them.
+    """Rows of the parts 'train', 'validation' and 'test' (`asked`), as `train_revenue` takes them.
 
-    Parameters
-    ----------
-    inputs : dict of arrays of shape (n, ...)
-        `poster` holds embeddings of shape (n, 1 + views, width), or paths to train the backbone on.
-    parts : array of str of shape (n,)
-        'train', 'validation', 'test' or another word, for rows that are left out.
+    The input `poster` has the shape (n, 1 + views, width), or holds paths of images.
     """
     files = "poster" in inputs and inputs["poster"].dtype == object
     kind = PosterFiles if files else EmbeddedPosters
@@ -106,18 +96,13 @@ def train_revenue(
     encoder: dict | None = None,
     checkpoint: Path | None = None,
     live: "Live | None" = None,
-    progress: bool = False,
 ) -> tuple[Trained, np.ndarray, np.ndarray]:
-    """Train a network, and forecast the validation rows and others.
+    """Train a network, and forecast the validation rows and others, in log10 USD.
 
     Parameters
     ----------
     encoder : dict, optional
         Arguments of `image_encoder`, whose backbone is trained too if the rows are `PosterFiles`.
-
-    Returns
-    -------
-    trained, validation_forecast, forecast : Trained, arrays of log10 USD
     """
     torch.manual_seed(seed)
     widths = {name: values.shape[-1] for name, values in train.inputs.items()}
@@ -126,9 +111,8 @@ def train_revenue(
         loaded = image_encoder(**encoder)
         backbone, widths["poster"] = loaded.module, loaded.dim
     network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
-    trained = fit_network(
-        network, train, validation, nn.MSELoss(), settings, seed, checkpoint, live, progress
-    )
+    loss = nn.MSELoss()
+    trained = fit_network(network, train, validation, loss, settings, seed, checkpoint, live)
     return trained, predict(trained.network, validation), predict(trained.network, asked)
 
 
@@ -158,9 +142,8 @@ def poster_scores(actual, predicted, median) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        `loss` (mean squared error), `r2`, `rmse` (log10 USD); `within_25` and `within_50` (share of
-        films whose forecast is that many per cent of the revenue away at most); `accuracy`,
-        `precision`, `recall`, `f1`, `roc_auc` of being above the median.
+        `loss` is the mean squared error, `within_25` the share of films whose forecast is 25 % of
+        the revenue away at most; `accuracy` and all that follows are of being above the median.
     """
     actual, predicted = np.asarray(actual, dtype=float), np.asarray(predicted, dtype=float)
     loss = ((actual - predicted) ** 2).mean(-1)
@@ -185,53 +168,39 @@ def poster_scores(actual, predicted, median) -> dict[str, np.ndarray]:
 
 def resampled(rows: int, seed: int) -> np.ndarray:
     """Rows drawn with replacement: int array of shape (1000, rows)."""
-    return np.random.default_rng(seed).integers(rows, size=(_RESAMPLES, rows))
+    return np.random.default_rng(seed).integers(rows, size=(1000, rows))
 
 
-def _ends(values: np.ndarray) -> dict[str, float]:
+def interval_95(values: np.ndarray) -> dict[str, float]:
+    """`lower` and `upper` end of the 95 % percentile bootstrap interval of resampled values."""
     lower, upper = np.nanquantile(values, [0.025, 0.975])
     return {"lower": lower, "upper": upper}
 
 
 def with_intervals(actual, predicted, median, seed: int) -> dict[str, dict]:
-    """Scores on held-out films, each with its 95 % percentile bootstrap interval over films.
-
-    Returns
-    -------
-    dict
-        `scores` and `interval_95` (`lower` and `upper` of every score).
-    """
+    """`scores` on held-out films, and `interval_95`, by score, of a bootstrap over films."""
     actual, predicted = np.asarray(actual), np.asarray(predicted)
     median = np.broadcast_to(median, actual.shape)
     drawn = resampled(len(actual), seed)
     spread = poster_scores(actual[drawn], predicted[drawn], median[drawn])
     return {
         "scores": poster_scores(actual, predicted, median),
-        "interval_95": {name: _ends(values) for name, values in spread.items()},
+        "interval_95": {name: interval_95(values) for name, values in spread.items()},
     }
 
 
 def gain(actual, predicted, reference, seed: int) -> dict[str, float]:
     """How much smaller the mean squared error is than a reference forecast's of the same films.
 
-    Returns
-    -------
-    dict
-        `value` (positive where `predicted` is the better), `lower` and `upper` of its 95 % paired
-        bootstrap interval.
+    Gives the `value`, and `lower` and `upper` end of its 95 % paired bootstrap interval.
     """
     actual, predicted, reference = map(np.asarray, (actual, predicted, reference))
     each = (actual - reference) ** 2 - (actual - predicted) ** 2
-    return {"value": each.mean(), **_ends(each[resampled(len(each), seed)].mean(axis=1))}
+    return {"value": each.mean(), **interval_95(each[resampled(len(each), seed)].mean(axis=1))}
 
 
 class PosterModel:
     """The exported poster network with its encoder.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds `poster.safetensors` and its card `poster.json`.
 
     Raises
     ------
@@ -248,8 +217,7 @@ class PosterModel:
         if finetuned:  # the file beside the card holds the backbone's weights, too
             arguments = arguments | {"weights": None, "random_weights": True}
         self.encoder = image_encoder(**arguments)
-        backbone = self.encoder.module if finetuned else None
-        network = RevenueNetwork(self.card["widths"], backbone)
+        network = RevenueNetwork(self.card["widths"], self.encoder.module if finetuned else None)
         self.network = load_weights(network, self.card, folder)
 
     def predict(self, poster: Path) -> dict[str, float]:
@@ -261,15 +229,9 @@ class PosterModel:
             If the file is no readable image.
         """
         image = read_poster(poster)[None]
-        if self.network.backbone is None:
-            values = torch.from_numpy(self.encoder(image))
-        else:
-            values = normalized(image)
+        embedded = self.network.backbone is None
+        values = torch.from_numpy(self.encoder(image)) if embedded else normalized(image)
         with torch.inference_mode():
             forecast = self.network({"poster": values}).item()
-        ends = self.card["interval"]
-        return {
-            "revenue": 10**forecast,
-            "lower": 10 ** (forecast + ends["lower"]),
-            "upper": 10 ** (forecast + ends["upper"]),
-        }
+        ends = {"revenue": 0, **self.card["interval"]}
+        return {name: 10 ** (forecast + ends[name]) for name in ("revenue", "lower", "upper")}

@@ -3,24 +3,20 @@
 A plain loop, because a framework would double the millisecond that a step of these networks takes.
 """
 
-import hashlib
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from boxoffice import paths
 from boxoffice.compute import cores, device, is_exact, threads
@@ -36,21 +32,9 @@ EVALUATION_BATCH = 256
 _VERSION = 1  # of the loop: a checkpoint of another version is ignored
 
 
-class Data(Protocol):
-    """Rows that a network learns from."""
-
-    def __len__(self) -> int: ...
-
-    def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
-        """Inputs by name, and targets, of some rows; may draw from torch's random numbers."""
-
-    def fingerprint(self) -> str:
-        """A hash of the content."""
-
-
 @dataclass
 class Rows:
-    """Rows held in memory.
+    """Rows that a network learns from.
 
     Parameters
     ----------
@@ -65,15 +49,13 @@ class Rows:
         return len(self.target)
 
     def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        """Inputs by name, and targets, of some rows; may draw from torch's random numbers."""
         inputs = {name: torch.from_numpy(values[rows]) for name, values in self.inputs.items()}
         return inputs, torch.from_numpy(self.target[rows])
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(np.ascontiguousarray(self.target))
-        for name, values in self.inputs.items():
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(values))
-        return digest.hexdigest()
+        """A hash of the content."""
+        return joblib.hash((self.inputs, self.target), coerce_mmap=True)
 
 
 @dataclass(frozen=True)
@@ -85,8 +67,6 @@ class Settings:
     batch_size: int
     epochs: int  # at most
     patience: int  # epochs without a better validation loss until it stops
-    plateau_factor: float = 0.5
-    plateau_patience: int = 2
 
 
 class Trained(NamedTuple):
@@ -101,16 +81,15 @@ class Trained(NamedTuple):
     history: pd.DataFrame
 
 
-def mixed_precision(place: torch.device):
-    """bfloat16 where the GPU computes in it; it needs no scaling of gradients."""
-    if place.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def to_device(batch: tuple[dict[str, Tensor], Tensor], place: torch.device):
-    inputs, target = batch
-    return {name: values.to(place) for name, values in inputs.items()}, target.to(place)
+def _forward(network: nn.Module, data: Rows, rows: Tensor, place: torch.device):
+    """A network's outputs for some rows, and the targets: two float tensors."""
+    inputs, target = data.batch(rows.numpy())
+    inputs = {name: values.to(place) for name, values in inputs.items()}
+    # bfloat16 where the GPU computes in it; it needs no scaling of gradients.
+    reduced = place.type == "cuda" and torch.cuda.is_bf16_supported()
+    with torch.autocast(place.type, torch.bfloat16, enabled=reduced):
+        answer = network(inputs)
+    return answer.float(), target.to(place)
 
 
 def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
@@ -118,10 +97,7 @@ def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
     network.train()
     total = 0.0
     for rows in torch.randperm(len(data)).split(batch_size):
-        inputs, target = to_device(data.batch(rows.numpy()), place)
-        with mixed_precision(place):
-            answer = network(inputs)
-        value = loss(answer.float(), target)
+        value = loss(*_forward(network, data, rows, place))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -130,40 +106,27 @@ def train_epoch(network, data, loss, optimizer, batch_size, place) -> float:
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, data: Data, place: torch.device) -> tuple[Tensor, Tensor]:
+def answers(network: nn.Module, data: Rows, place: torch.device) -> tuple[Tensor, Tensor]:
     """A network's outputs for all rows, in evaluation mode, and the targets."""
     network.to(place).eval()
-    found = []
-    for rows in torch.arange(len(data)).split(EVALUATION_BATCH):
-        inputs, target = to_device(data.batch(rows.numpy()), place)
-        with mixed_precision(place):
-            found.append((network(inputs).float(), target))
-    answer, target = zip(*found, strict=True)
+    parts = torch.arange(len(data)).split(EVALUATION_BATCH)
+    answer, target = zip(*(_forward(network, data, rows, place) for rows in parts), strict=True)
     return torch.cat(answer), torch.cat(target)
 
 
-def predict(network: nn.Module, data: Data) -> np.ndarray:
+def predict(network: nn.Module, data: Rows) -> np.ndarray:
     """A network's outputs for all rows, float32, in their order."""
     with threads(1):
         return answers(network, data, device())[0].cpu().numpy()
 
 
-def fingerprint(network: nn.Module, loss: nn.Module, *parts: Any) -> str:
+def fingerprint(network: nn.Module, loss: nn.Module, *parts) -> str:
     """A hash of the layers and initial weights, and of everything else that decides a run."""
-    digest = hashlib.sha256(repr((_VERSION, network, loss, parts)).encode())
-    for module in (network, loss):
-        for name, values in module.state_dict().items():
-            digest.update(name.encode())
-            digest.update(values.cpu().numpy())
-    return digest.hexdigest()
-
-
-def load_checkpoint(path: Path | None, run: str) -> dict | None:
-    """The checkpoint of this run, or None; one of another run is ignored."""
-    if path is None or not path.exists():
-        return None
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    return state if state["run"] == run else None
+    weights = [
+        {name: values.cpu().numpy() for name, values in module.state_dict().items()}
+        for module in (network, loss)
+    ]
+    return joblib.hash([repr((_VERSION, network, loss, parts)), weights])
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
@@ -173,14 +136,13 @@ def save_checkpoint(path: Path, state: dict) -> None:
 
 def fit_network(
     network: nn.Module,
-    train: Data,
-    validation: Data,
+    train: Rows,
+    validation: Rows,
     loss: nn.Module,
     settings: Settings,
     seed: int,
     checkpoint: Path | None = None,
     live: "Live | None" = None,
-    progress: bool = False,
 ) -> Trained:
     """Train until the validation loss has not improved for `settings.patience` epochs.
 
@@ -191,7 +153,7 @@ def fit_network(
     ----------
     network : Module
         Takes a dict of tensors; trained in place.
-    train, validation : Data
+    train, validation : Rows
     loss : Module
         Of an answer and a target; the mean over rows.
     checkpoint : Path, optional
@@ -200,9 +162,10 @@ def fit_network(
     live : Live, optional
         Gets the losses and the learning rate after every epoch.
 
-    Returns
-    -------
-    Trained
+    Raises
+    ------
+    ValueError
+        If the validation loss is no finite number.
     """
     place = device()
     torch.use_deterministic_algorithms(place.type == "cuda", warn_only=True)
@@ -214,19 +177,16 @@ def fit_network(
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
-    )
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2)
     data = train.fingerprint(), validation.fingerprint()
     run = fingerprint(network, loss, settings, seed, is_exact(), *data)
-    state = load_checkpoint(checkpoint, run)
-    if state is None:
-        state = {"run": run, "history": [], "best_epoch": 0, "val_loss": float("inf")}
-        state["best"] = deepcopy(network.state_dict())
-    elif "optimizer" in state:
-        network.load_state_dict(state.pop("network"))
-        optimizer.load_state_dict(state.pop("optimizer"))
-        scheduler.load_state_dict(state.pop("scheduler"))
+    state = {"run": run, "history": [], "best_epoch": 0, "val_loss": float("inf")}
+    if checkpoint and checkpoint.exists():
+        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        state = found if found["run"] == run else state
+    moving = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
+    for name in moving.keys() & state.keys():  # a finished run has its best weights only
+        moving[name].load_state_dict(state.pop(name))
 
     def finished() -> bool:
         epoch = len(state["history"])
@@ -234,13 +194,6 @@ def fit_network(
 
     for row in state["history"]:
         log(live, row)
-    bar = tqdm(
-        total=settings.epochs,
-        initial=len(state["history"]),
-        desc="epochs",
-        unit="epoch",
-        disable=not progress,
-    )
     saved = time.monotonic()
     with threads(1):  # the same sums on every number of cores
         while not finished():
@@ -266,14 +219,10 @@ def fit_network(
             }
             state["history"].append(row)
             log(live, row)
-            bar.update()
-            bar.set_postfix(train=f"{train_loss:.4f}", val=f"{val_loss:.4f}")
             if checkpoint and not finished() and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                moving = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
                 parts = {name: part.state_dict() for name, part in moving.items()}
                 save_checkpoint(checkpoint, state | parts)
                 saved = time.monotonic()
-    bar.close()
     network.load_state_dict(state["best"])
     if checkpoint:
         save_checkpoint(checkpoint, state)
@@ -285,10 +234,9 @@ def log(live: "Live | None", row: dict) -> None:
     """Pass an epoch's figures to DVCLive, rounded like all reports."""
     if live is None:
         return
-    row = rounded(row)
-    live.log_metric("train/loss", row["train_loss"])
-    live.log_metric("validation/loss", row["val_loss"])
-    live.log_metric("learning_rate", row["learning_rate"])
+    live.log_metric("train/loss", rounded(row["train_loss"]))
+    live.log_metric("validation/loss", rounded(row["val_loss"]))
+    live.log_metric("learning_rate", rounded(row["learning_rate"]))
     live.next_step()
 
 
@@ -312,8 +260,8 @@ def side_by_side(function: Callable, calls: Iterable[dict]) -> Iterator:
     """
     calls = list(calls)
     n_jobs = 1 if device().type != "cpu" else min(cores(), len(calls))
-    work = (delayed(in_worker)(os.getpid(), function, call) for call in calls)
-    return Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    work = (joblib.delayed(in_worker)(os.getpid(), function, call) for call in calls)
+    return joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
 
 
 def in_worker(parent: int, function: Callable, call: dict):
