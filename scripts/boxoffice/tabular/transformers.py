@@ -17,16 +17,7 @@ class MarketContext(TransformerMixin, BaseEstimator):
 
     Nominal budgets grow with the decades, and a budget that led its year once is small today. Only
     training films released *strictly before* a row count, so a row never meets itself.
-
-    Parameters
-    ----------
-    years : float
-        Length of the window before a film's release.
-
-    Attributes
-    ----------
-    budgets_ : PastBudgets
-        Those of the training films, by day.
+    The window before a film's release is `years` long.
     """
 
     def __init__(self, years: float = YEARS):
@@ -66,11 +57,6 @@ class TrackRecord(TransformerMixin, BaseEstimator):
     shrinkage : float
         Prior films' means are drawn towards the training mean as if this many average films were
         added (James-Stein style).
-
-    Attributes
-    ----------
-    careers_ : Careers
-        The training films by role and entity.
 
     Notes
     -----
