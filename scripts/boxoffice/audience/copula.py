@@ -63,13 +63,7 @@ def mixture_quantiles(uniform: np.ndarray, values: np.ndarray, weights: np.ndarr
     """Return the quantiles of weighted values, linear between them and never beyond them.
 
     The smallest value is the quantile at 0 and the largest that at 1, as in `numpy.quantile`.
-
-    Parameters
-    ----------
-    uniform : array, shape (n,)
-        Probabilities, 0-1.
-    values, weights : array, shape (m,)
-        A sample and its probabilities.
+    `uniform`, shape (n,), are probabilities; `values` and `weights`, shape (m,), a weighted sample.
     """
     # Merge equal values: twice in the curve, they would make a step that draws copies.
     support, place = np.unique(values, return_inverse=True)

@@ -121,12 +121,8 @@ def from_films(films: pd.DataFrame) -> pd.DataFrame:
 
     Films without a known outcome (`usable` false), or whose runtime, vote count or mean vote is
     missing or zero, have no engagement row; `len(films) - len(result)` counts them. Revenue
-    decides `hit` and enters no feature.
-
-    Parameters
-    ----------
-    films : DataFrame
-        Columns id, runtime (minutes), vote_average (0-10), vote_count, success, usable.
+    decides `hit` and enters no feature. The columns read are `id`, `runtime` (minutes),
+    `vote_average` (0-10), `vote_count`, `success` and `usable`.
     """
     measured = films[["runtime", "vote_average", "vote_count"]]
     kept = films[films["usable"].astype(bool) & (measured > 0).all(axis=1)]

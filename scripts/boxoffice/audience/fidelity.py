@@ -60,12 +60,8 @@ def neighbour_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Euclidean distances to the nearest original, features scaled to the originals' range.
 
-    Returns
-    -------
-    array, shape (synthetic,)
-        From each synthetic film; all near 0 would mean copies with a little noise.
-    array, shape (original,)
-        From each original to the nearest other one: the yardstick.
+    First from each synthetic film: all near 0 would mean copies with a little noise. Then from each
+    original to the nearest other one: the yardstick.
     """
     scaler = MinMaxScaler().fit(original[FEATURES])
     scaled = scaler.transform(original[FEATURES])

@@ -185,10 +185,9 @@ def search(
     folds: int,
     seed: int,
 ) -> dict[str, GridSearchCV]:
-    """Fit a grid search per model on the training films.
+    """Fit a grid search per model on the training films, over stratified folds.
 
-    A model that has no grid, by its name in `grids`, is fitted as it is, and still gets its
-    cross-validated log loss. `folds` are stratified.
+    A model without a grid in `grids` is fitted as it is, and still gets its cross-validated loss.
     """
     X, hit = xy(train)
     return {
@@ -213,13 +212,8 @@ def selected(searches: dict[str, GridSearchCV]) -> str:
 def metrics(hit: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """Return the scores of `success_scores` and the `precision` of a decision at 0.5.
 
-    Raises ValueError if the rows hold one class only: AUC and a recall are then undefined.
-
-    Parameters
-    ----------
-    hit : array of shape (rows,)
-        0 or 1.
-    probability : array of shape (rows,)
+    `hit` is 0 or 1; both arrays have shape (rows,). Raises ValueError if the rows hold one class
+    only: AUC and a recall are then undefined.
     """
     if len(np.unique(hit)) < 2:
         raise ValueError("column hit: the rows to score hold one class; give some of each")

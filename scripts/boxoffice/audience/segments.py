@@ -44,10 +44,9 @@ def onnx_shape(columns: int):
 
 
 class ScoreWeights(TransformerMixin, BaseEstimator):
-    """Weigh four scaled features into two scores: the product with `WEIGHTS`.
+    """Weigh four scaled features into two scores: the product with `WEIGHTS`; nothing is fitted.
 
-    Nothing is fitted. The two `onnx_` methods are skl2onnx's protocol for transformers that it does
-    not know.
+    The two `onnx_` methods are skl2onnx's protocol for transformers that it does not know.
     """
 
     def fit(self, X, y=None):
@@ -171,13 +170,8 @@ def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
     Where several clusters share a quadrant they are numbered from the strongest (highest sum of
     both scores) down: "Blockbusters 1", "Blockbusters 2".
 
-    Parameters
-    ----------
-    centres : DataFrame of shape (k, 2)
-        Centroids in units of engagement and popularity.
-    limits : Series
-        Each score's threshold: above is high, at or below is low.
-
+    `centres`, shape (k, 2), and `limits` are in units of engagement and popularity; above its limit
+    a score is high.
     """
     high = centres[SCORES].gt(limits[SCORES])
     quadrants = pd.Series([NAMES[tuple(row)] for row in high.to_numpy().tolist()])

@@ -198,16 +198,12 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
     """Typed films with targets, from the text cells that `read_source` kept.
 
     Zero budgets, revenues, runtimes and vote averages without votes mean "unknown" in TMDB and
-    become missing values.
-
-    Returns
-    -------
-    films : DataFrame, indexed 0..n-1, ordered by release date and id
-        `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue`
-        (nominal USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both
-        known), `success`, `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list
-        of names), `original_language`; `popularity`, `overview`, `certificate` where the source
-        has them, `countries` (list of names) likewise.
+    become missing values. Films are ordered by release date and id, and indexed 0..n-1. Columns:
+    `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue` (nominal
+    USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both known), `success`,
+    `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list of names),
+    `original_language`; `popularity`, `overview`, `certificate` where the source has them,
+    `countries` (list of names) likewise.
     """
     numbers = movies[[name for name in NUMERIC_COLUMNS if name in movies]].apply(pd.to_numeric)
     for name in ("budget", "revenue", "runtime"):

@@ -67,14 +67,11 @@ def success_task(grids: dict[str, dict], seed: int) -> Task:
 
 
 class Selection(NamedTuple):
-    """Tuned, unfitted models, and the one selected for each feature set.
+    """Tuned, unfitted models, and the one selected for each feature set."""
 
-    `tuned` and `scores` are keyed by feature set, then by model; `scores` are means over folds.
-    """
-
-    tuned: dict[str, dict[str, BaseEstimator]]
-    scores: dict[str, dict[str, float]]
-    selected: dict[str, str]
+    tuned: dict[str, dict[str, BaseEstimator]]  # by feature set and model
+    scores: dict[str, dict[str, float]]  # means over folds, by feature set and model
+    selected: dict[str, str]  # by feature set
 
     def chosen(self, grids: dict[str, dict]) -> pd.DataFrame:
         """The values that the searches chose: columns `feature_set`, `model`, `chosen`."""
@@ -88,17 +85,12 @@ class Selection(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """Models fitted on a split's training films and scored on its test films.
+    """Models fitted on a split's training films and scored on its test films."""
 
-    `scores` is keyed by split, feature set and model; `predictions` by (split, feature set), then
-    by model; `pipelines`, the fitted selected models, by (split, feature set). `seconds` has a row
-    per fit.
-    """
-
-    scores: dict[str, dict[str, dict[str, dict[str, float]]]]
-    predictions: dict[tuple[str, str], dict[str, np.ndarray]]
-    pipelines: dict[tuple[str, str], Pipeline]
-    seconds: pd.DataFrame
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]]  # by split, feature set and model
+    predictions: dict[tuple[str, str], dict[str, np.ndarray]]  # by split and set, then by model
+    pipelines: dict[tuple[str, str], Pipeline]  # the selected models by split and feature set
+    seconds: pd.DataFrame  # a row per fit
 
     def table(self) -> pd.DataFrame:
         """One row per split, feature set and model, with all scores."""

@@ -112,14 +112,9 @@ def describe_features(table: pd.DataFrame) -> list[dict]:
 def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, card: dict) -> None:
     """Write `models/<name>.onnx` and its card `models/<name>.json`.
 
-    Parameters
-    ----------
-    estimator : fitted estimator
-        Takes the columns of `training` in their order.
-    training : DataFrame of shape (n_training, n_features)
-        The features it was fitted on; their ranges go on the card.
-    card : dict
-        `target`, `source`, `row_filter`, `metrics`, `not_for`, and whatever else a user must know.
+    The estimator takes the columns of `training`, shape (n_training, n_features), on which it was
+    fitted and whose ranges go on the card. `card` has `target`, `source`, `row_filter`, `metrics`,
+    `not_for`, and whatever else a user must know.
     """
     model = convert(estimator, training.shape[1], name)
     set_model_props(model, {FEATURE_NAMES: json.dumps(list(training))})

@@ -70,16 +70,10 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         self.shrinkage = shrinkage
 
     def fit(self, X: pd.DataFrame, y=None, log_revenue=None) -> Self:
-        """Remember training films.
+        """Remember training films: `release_date`, `log_budget` and the columns of `roles`.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n, ...)
-            `release_date`, `log_budget` and the columns of `roles`.
-        y : array of shape (n,)
-            Natural log of revenue in USD, unless `log_revenue` is given.
-        log_revenue : array of shape (n,), optional
-            For classifiers, whose `y` is another target.
+        `y`, shape (n,), is the natural log of revenue in USD, unless `log_revenue` is given, as it
+        is for classifiers, whose `y` is another target.
         """
         self.careers_ = Careers(X, y if log_revenue is None else log_revenue, self.roles)
         return self
