@@ -23,6 +23,7 @@ import pycountry
 from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.films.credits import title_key
+from boxoffice.films.features import GENRE_IDS
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.sources import checksums
 
@@ -34,26 +35,6 @@ WIKIDATA_FILE = "bokeh_sampledata/_data/movies.db"
 VEGA_SHA256 = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3"
 WIKIDATA_SHA256 = "1d9c6a02e488d0354b2309e16130c58820a91ac2ce417e814c5964f9579a65ac"
 
-TMDB_GENRES = {
-    "Action": 28,
-    "Adventure": 12,
-    "Animation": 16,
-    "Comedy": 35,
-    "Crime": 80,
-    "Documentary": 99,
-    "Drama": 18,
-    "Family": 10751,
-    "Fantasy": 14,
-    "History": 36,
-    "Horror": 27,
-    "Music": 10402,
-    "Mystery": 9648,
-    "Romance": 10749,
-    "Science Fiction": 878,
-    "Thriller": 53,
-    "War": 10752,
-    "Western": 37,
-}
 # Both sources' spellings in TMDB's; Biography and Sport, which TMDB lacks, stay as they are.
 _GENRES = {
     "Sci-Fi": ["Science Fiction"],
@@ -306,7 +287,7 @@ def genres(film: pd.Series) -> list[dict]:
     stated = names(film["Genre"]) + names(film["Major Genre"])
     stated += [kind] if kind in _GENRE_LIKE_TYPES else []
     found = dict.fromkeys(name for genre in stated for name in _GENRES.get(genre, [genre]))
-    return [{"id": TMDB_GENRES.get(name, stable_id(name)), "name": name} for name in found]
+    return [{"id": GENRE_IDS.get(name, stable_id(name)), "name": name} for name in found]
 
 
 def keywords(film: pd.Series) -> list[dict]:
