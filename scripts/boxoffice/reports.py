@@ -32,10 +32,7 @@ def rounded(value):
 def write_json(path: Path, content) -> None:
     """Write `content` as JSON, floats rounded, keys in the order given.
 
-    Raises
-    ------
-    ValueError
-        If a number is NaN or infinite, which JSON can't hold.
+    Raises ValueError if a number is NaN or infinite, which JSON can't hold.
     """
     text = json.dumps(rounded(content), indent=2, allow_nan=False, ensure_ascii=False)
     with replacing(path) as temporary:
@@ -49,10 +46,13 @@ def write_metrics(stage: str, metrics: dict) -> None:
 
 def save_table(stage: str, name: str, table: pd.DataFrame, index: bool = False) -> None:
     """Write `reports/tables/<stage>/<name>.csv`, floats to 6 significant digits."""
-    with replacing(paths.TABLES / stage / f"{name}.csv") as temporary:
-        table.to_csv(
-            temporary, index=index, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
-        )
+    _write_csv(paths.TABLES / stage / f"{name}.csv", table, index)
+
+
+def _write_csv(path: Path, table: pd.DataFrame, index: bool = False) -> None:
+    digits = f"%.{SIGNIFICANT_DIGITS}g"
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=index, float_format=digits, lineterminator="\n")
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:
@@ -69,7 +69,4 @@ def save_plot(stage: str, name: str, figure: "Figure") -> None:
 
 def save_plot_data(stage: str, name: str, table: pd.DataFrame) -> None:
     """Write `reports/curves/<stage>/<name>.csv`, the data that `dvc plots` draws."""
-    with replacing(paths.CURVES / stage / f"{name}.csv") as temporary:
-        table.to_csv(
-            temporary, index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"
-        )
+    _write_csv(paths.CURVES / stage / f"{name}.csv", table)

@@ -36,15 +36,7 @@ def rank_correlation(rows: np.ndarray) -> np.ndarray:
 
     Ranks become normal scores (van der Waerden), the scale of the copula. Their covariance is
     shrunk (Ledoit and Wolf, 2004), since seven rows can't give six correlations. The result is
-    positive definite.
-
-    Parameters
-    ----------
-    rows : array, shape (rows, columns)
-
-    Returns
-    -------
-    array, shape (columns, columns)
+    positive definite. From shape (rows, columns) to shape (columns, columns).
     """
     ranks = stats.rankdata(rows, axis=0)
     covariance = LedoitWolf().fit(stats.norm.ppf(ranks / (len(rows) + 1))).covariance_
@@ -55,10 +47,8 @@ def rank_correlation(rows: np.ndarray) -> np.ndarray:
 def fit_classes(films: pd.DataFrame) -> dict[int, ClassModel]:
     """Estimate both classes, keyed by `hit`.
 
-    Raises
-    ------
-    ValueError
-        If a class has fewer than three rows: ranks of two rows are always in full agreement.
+    Raises ValueError if a class has fewer than three rows: ranks of two rows are always in full
+    agreement.
     """
     rows = {hit: films.loc[films[TARGET] == hit, FEATURES].to_numpy(float) for hit in (0, 1)}
     if min(map(len, rows.values())) < 3:
@@ -73,13 +63,7 @@ def mixture_quantiles(uniform: np.ndarray, values: np.ndarray, weights: np.ndarr
     """Return the quantiles of weighted values, linear between them and never beyond them.
 
     The smallest value is the quantile at 0 and the largest that at 1, as in `numpy.quantile`.
-
-    Parameters
-    ----------
-    uniform : array, shape (n,)
-        Probabilities, 0-1.
-    values, weights : array, shape (m,)
-        A sample and its probabilities.
+    `uniform`, shape (n,), are probabilities; `values` and `weights`, shape (m,), a weighted sample.
     """
     # Merge equal values: twice in the curve, they would make a step that draws copies.
     support, place = np.unique(values, return_inverse=True)
@@ -100,6 +84,8 @@ def sample(
     seed: int = 42,
 ) -> pd.DataFrame:
     """Draw synthetic films in the pattern of the given ones.
+
+    Raises ValueError if a setting is out of its range, or a class has too few rows.
 
     Parameters
     ----------
@@ -123,13 +109,12 @@ def sample(
     DataFrame, shape (rows, 6)
         The engagement schema with ids that `films` does not use; values stay in the ranges of
         `films` and have as many decimals.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range, or a class has too few rows.
     """
-    _check_settings(rows, hit_rate=hit_rate, noise=noise, overlap=overlap)
+    if rows < 2:
+        raise ValueError(f"rows: {rows}; give 2 or more")
+    for name, share in {"hit_rate": hit_rate, "noise": noise, "overlap": overlap}.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name}: {share}; give a share from 0 to 1")
     classes = fit_classes(films)
     generator = np.random.default_rng(seed)
     hits = round(rows * hit_rate)
@@ -141,14 +126,6 @@ def sample(
         uniform = _uniform(generator, correlation, int(chosen.sum()))
         drawn[chosen] = _through_marginals(uniform, model.rows, classes, overlap)
     return _as_films(drawn, labels, films)
-
-
-def _check_settings(rows: int, **shares: float) -> None:
-    if rows < 2:
-        raise ValueError(f"rows: {rows}; give 2 or more")
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name}: {share}; give a share from 0 to 1")
 
 
 def _uniform(generator: np.random.Generator, correlation: np.ndarray, rows: int) -> np.ndarray:

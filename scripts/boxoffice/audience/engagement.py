@@ -53,23 +53,10 @@ PROXIES = {
 
 
 def read_engagement(path: Path) -> pd.DataFrame:
-    """Read an engagement table and check all of it.
+    """Read an engagement table, a UTF-8 CSV with the columns of `COLUMNS`, and check all of it.
 
-    Parameters
-    ----------
-    path : Path
-        A UTF-8 CSV with the header
-        `movie_id,avg_watch_time,completion_rate,ratings_count,avg_rating,hit`.
-
-    Returns
-    -------
-    DataFrame, shape (films, 6)
-        Columns in that order; counts, ids and `hit` as int64, the rest as float64.
-
-    Raises
-    ------
-    ValueError
-        With every fault at once: file, column, line, value and remedy.
+    Returns them in that order; counts, ids and `hit` as int64, the rest as float64. Raises
+    ValueError with every fault at once: file, column, line, value and remedy.
     """
     table = _read_text(path)
     # A text that is no number becomes a missing value, one fault; `table` still knows the text.
@@ -91,9 +78,8 @@ def _read_text(path: Path) -> pd.DataFrame:
                 path, dtype=str, encoding="utf-8-sig", skip_blank_lines=False, index_col=False
             )
     except pd.errors.EmptyDataError:
-        raise ValueError(
-            f"{path}: the file is empty; expected the header {','.join(COLUMNS)}"
-        ) from None
+        expected = ",".join(COLUMNS)
+        raise ValueError(f"{path}: the file is empty; expected the header {expected}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -135,17 +121,8 @@ def from_films(films: pd.DataFrame) -> pd.DataFrame:
 
     Films without a known outcome (`usable` false), or whose runtime, vote count or mean vote is
     missing or zero, have no engagement row; `len(films) - len(result)` counts them. Revenue
-    decides `hit` and enters no feature.
-
-    Parameters
-    ----------
-    films : DataFrame
-        Columns id, runtime (minutes), vote_average (0-10), vote_count, success, usable.
-
-    Returns
-    -------
-    DataFrame, shape (films kept, 6)
-        The engagement schema, in the order of `films`.
+    decides `hit` and enters no feature. The columns read are `id`, `runtime` (minutes),
+    `vote_average` (0-10), `vote_count`, `success` and `usable`.
     """
     measured = films[["runtime", "vote_average", "vote_count"]]
     kept = films[films["usable"].astype(bool) & (measured > 0).all(axis=1)]

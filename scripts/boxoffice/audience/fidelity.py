@@ -16,13 +16,9 @@ def ks_distances(original: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFram
     0 means equal distributions, 1 disjoint ones. With 15 originals the test sees only gross
     differences.
     """
-    tests = {name: stats.ks_2samp(original[name], synthetic[name]) for name in FEATURES}
-    return pd.DataFrame(
-        {
-            "ks_distance": {name: test.statistic for name, test in tests.items()},
-            "p_value": {name: test.pvalue for name, test in tests.items()},
-        }
-    ).rename_axis("feature")
+    tests = stats.ks_2samp(original[FEATURES], synthetic[FEATURES])
+    columns = {"ks_distance": tests.statistic, "p_value": tests.pvalue}
+    return pd.DataFrame(columns, index=pd.Index(FEATURES, name="feature"))
 
 
 def hit_correlations(films: pd.DataFrame) -> pd.Series:
@@ -35,22 +31,16 @@ def overlap_sweep(original: pd.DataFrame, overlaps, **settings) -> pd.DataFrame:
 
     `settings` go to `copula.sample`. The columns are `overlap`, `feature` and `hit_correlation`.
     """
-    samples = {value: copula.sample(original, overlap=value, **settings) for value in overlaps}
-    correlations = pd.DataFrame(
-        {value: hit_correlations(films) for value, films in samples.items()}
-    )
-    by_overlap = correlations.rename_axis("feature").T.rename_axis("overlap").reset_index()
-    return by_overlap.melt("overlap", value_name="hit_correlation")
+    correlations = {
+        value: hit_correlations(copula.sample(original, overlap=value, **settings))
+        for value in overlaps
+    }
+    table = pd.DataFrame(correlations).rename_axis(index="feature", columns="overlap").T
+    return table.reset_index().melt("overlap", value_name="hit_correlation")
 
 
 def correlation_distance(original: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, float]:
-    """Compare the features' correlation matrices.
-
-    Returns
-    -------
-    dict
-        `mean_absolute` over the pairs of features, and `frobenius` over the whole matrix.
-    """
+    """Compare correlation matrices: `mean_absolute` over pairs, `frobenius` over the whole."""
     difference = (original[FEATURES].corr() - synthetic[FEATURES].corr()).to_numpy()
     pairs = difference[np.triu_indices_from(difference, k=1)]
     return {
@@ -70,12 +60,8 @@ def neighbour_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Euclidean distances to the nearest original, features scaled to the originals' range.
 
-    Returns
-    -------
-    array, shape (synthetic,)
-        From each synthetic film; all near 0 would mean copies with a little noise.
-    array, shape (original,)
-        From each original to the nearest other one: the yardstick.
+    First from each synthetic film: all near 0 would mean copies with a little noise. Then from each
+    original to the nearest other one: the yardstick.
     """
     scaler = MinMaxScaler().fit(original[FEATURES])
     scaled = scaler.transform(original[FEATURES])

@@ -40,21 +40,8 @@ class SegmentFeatures(TransformerMixin, BaseEstimator):
     """Add both scores and the segment to the four engagement features.
 
     `fit` learns the ranges, the scaling and the K-Means clusters of `segments.segment_pipeline`
-    from its own rows; `hit` is ignored. The two `onnx_` methods are skl2onnx's protocol for
-    transformers that it does not know.
-
-    Parameters
-    ----------
-    k : int
-        Number of segments.
-    seed : int
-    n_init : int
-        Starts of K-Means.
-
-    Attributes
-    ----------
-    segments_ : Pipeline
-        The fitted segment pipeline.
+    from its own rows, `k` clusters of the best of `n_init` starts; `hit` is ignored. The two
+    `onnx_` methods are skl2onnx's protocol for transformers that it does not know.
     """
 
     def __init__(self, k: int = 4, seed: int = 42, n_init: int = 10):
@@ -86,43 +73,28 @@ class SegmentFeatures(TransformerMixin, BaseEstimator):
 
     def onnx_converter(self):
         """Tell skl2onnx the same computation."""
+        from skl2onnx.algebra import onnx_ops as ops
         from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
-        from skl2onnx.algebra.onnx_ops import (
-            OnnxCast,
-            OnnxConcat,
-            OnnxDiv,
-            OnnxEqual,
-            OnnxMatMul,
-            OnnxMul,
-            OnnxReshape,
-            OnnxRound,
-        )
         from skl2onnx.proto import TensorProto
 
         def convert(scope, operator, container):
             opset = container.target_opset
             features = operator.inputs[0]
             scaled = OnnxSubEstimator(self.segments_["range"], features, op_version=opset)
-            scores = OnnxMatMul(scaled, WEIGHTS.astype(np.float32), op_version=opset)
+            scores = ops.OnnxMatMul(scaled, WEIGHTS.astype(np.float32), op_version=opset)
             labels = scores
             for _, step in self.segments_.steps[2:]:
                 labels = OnnxSubEstimator(step, labels, op_version=opset)
-            as_float = OnnxCast(labels[0], to=TensorProto.FLOAT, op_version=opset)
-            column = OnnxReshape(as_float, np.array([-1, 1]), op_version=opset)
+            as_float = ops.OnnxCast(labels[0], to=TensorProto.FLOAT, op_version=opset)
+            column = ops.OnnxReshape(as_float, np.array([-1, 1]), op_version=opset)
             numbers = np.arange(self.k, dtype=np.float32).reshape(1, -1)
-            same = OnnxEqual(column, numbers, op_version=opset)
-            onehot = OnnxCast(same, to=TensorProto.FLOAT, op_version=opset)
+            same = ops.OnnxEqual(column, numbers, op_version=opset)
+            onehot = ops.OnnxCast(same, to=TensorProto.FLOAT, op_version=opset)
             grid = np.array([SCORE_GRID], dtype=np.float32)
-            steps = OnnxRound(OnnxMul(scores, grid, op_version=opset), op_version=opset)
-            rounded = OnnxDiv(steps, grid, op_version=opset)
-            joined = OnnxConcat(
-                features,
-                rounded,
-                onehot,
-                axis=1,
-                op_version=opset,
-                output_names=operator.outputs[:1],
-            )
+            steps = ops.OnnxRound(ops.OnnxMul(scores, grid, op_version=opset), op_version=opset)
+            rounded = ops.OnnxDiv(steps, grid, op_version=opset)
+            options = {"op_version": opset, "output_names": operator.outputs[:1]}
+            joined = ops.OnnxConcat(features, rounded, onehot, axis=1, **options)
             joined.add_to(scope, container)
 
         return convert
@@ -195,12 +167,10 @@ def film_models(seed: int, folds: int = 3) -> dict[str, BaseEstimator]:
     }
 
 
-def split(films: pd.DataFrame, test_size: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split(films: pd.DataFrame, test_size: float, seed: int) -> list[pd.DataFrame]:
     """Split into training and test films, stratified by `hit`."""
-    train, test = train_test_split(
-        films, test_size=test_size, random_state=seed, stratify=films[TARGET]
-    )
-    return train, test
+    stratify = films[TARGET]
+    return train_test_split(films, test_size=test_size, random_state=seed, stratify=stratify)
 
 
 def xy(films: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -215,10 +185,9 @@ def search(
     folds: int,
     seed: int,
 ) -> dict[str, GridSearchCV]:
-    """Fit a grid search per model on the training films.
+    """Fit a grid search per model on the training films, over stratified folds.
 
-    A model that has no grid, by its name in `grids`, is fitted as it is, and still gets its
-    cross-validated log loss. `folds` are stratified.
+    A model without a grid in `grids` is fitted as it is, and still gets its cross-validated loss.
     """
     X, hit = xy(train)
     return {
@@ -241,23 +210,10 @@ def selected(searches: dict[str, GridSearchCV]) -> str:
 
 
 def metrics(hit: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Score probabilities of a hit, with the decision at 0.5.
+    """Return the scores of `success_scores` and the `precision` of a decision at 0.5.
 
-    Parameters
-    ----------
-    hit : array of shape (rows,)
-        0 or 1.
-    probability : array of shape (rows,)
-
-    Returns
-    -------
-    dict
-        Those of `scores.success_scores`, and `precision`.
-
-    Raises
-    ------
-    ValueError
-        If the rows hold one class only: AUC and a recall are then undefined.
+    `hit` is 0 or 1; both arrays have shape (rows,). Raises ValueError if the rows hold one class
+    only: AUC and a recall are then undefined.
     """
     if len(np.unique(hit)) < 2:
         raise ValueError("column hit: the rows to score hold one class; give some of each")
@@ -277,11 +233,8 @@ def score_all(
 ) -> dict[str, dict[str, float]]:
     """Score every search on test films.
 
-    Returns
-    -------
-    dict
-        `baseline` (the training films' hit rate for every film), each model, and `selected`, the
-        model that cross-validation chose.
+    Beside the models stand `baseline`, the training films' hit rate for every film, and `selected`,
+    the model that cross-validation chose.
     """
     scored = {"baseline": score(DummyClassifier(strategy="prior").fit(*xy(train)), test)}
     scored |= {name: score(model, test) for name, model in searches.items()}
@@ -295,10 +248,7 @@ def leave_one_out(
     folds: int,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Score models on each film in turn, fitted on all others.
-
-    The grid search is repeated without the film (nested cross-validation).
-    """
+    """Score models on each film in turn, searched and fitted on all others (nested)."""
     X, hit = xy(films)
     scored = {}
     for name, model in models.items():

@@ -22,15 +22,7 @@ from boxoffice.audience.engagement import FEATURES, TARGET
 
 SCORES = ["engagement", "popularity"]
 
-# rows: FEATURES; columns: SCORES
-WEIGHTS = np.array(
-    [
-        [0.5, 0.0],  # avg_watch_time
-        [0.5, 0.0],  # completion_rate
-        [0.0, 0.7],  # ratings_count
-        [0.0, 0.3],  # avg_rating
-    ]
-)
+WEIGHTS = np.array([[0.5, 0], [0.5, 0], [0, 0.7], [0, 0.3]])  # rows: FEATURES; columns: SCORES
 
 # (high engagement, high popularity) -> name
 NAMES = {
@@ -52,10 +44,9 @@ def onnx_shape(columns: int):
 
 
 class ScoreWeights(TransformerMixin, BaseEstimator):
-    """Weigh four scaled features into two scores: the product with `WEIGHTS`.
+    """Weigh four scaled features into two scores: the product with `WEIGHTS`; nothing is fitted.
 
-    Nothing is fitted. The two `onnx_` methods are skl2onnx's protocol for transformers that it does
-    not know.
+    The two `onnx_` methods are skl2onnx's protocol for transformers that it does not know.
     """
 
     def fit(self, X, y=None):
@@ -67,10 +58,6 @@ class ScoreWeights(TransformerMixin, BaseEstimator):
         """Scores, shape (rows, 2), from features scaled to 0-1, shape (rows, 4)."""
         return np.asarray(X) @ WEIGHTS
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the scores."""
-        return np.array(SCORES, dtype=object)
-
     def onnx_shape_calculator(self):
         """Tell skl2onnx the number of output columns."""
         return onnx_shape(len(SCORES))
@@ -80,12 +67,8 @@ class ScoreWeights(TransformerMixin, BaseEstimator):
         from skl2onnx.algebra.onnx_ops import OnnxMatMul
 
         def convert(scope, operator, container):
-            product = OnnxMatMul(
-                operator.inputs[0],
-                WEIGHTS.astype(np.float32),
-                op_version=container.target_opset,
-                output_names=operator.outputs[:1],
-            )
+            options = {"op_version": container.target_opset, "output_names": operator.outputs[:1]}
+            product = OnnxMatMul(operator.inputs[0], WEIGHTS.astype(np.float32), **options)
             product.add_to(scope, container)
 
         return convert
@@ -141,17 +124,14 @@ def choose_k(X: np.ndarray, ks: list[int], seed: int, n_init: int = 10) -> Choic
     much; so the rule takes, *from the elbow on*, the k with the highest silhouette, the smallest
     of several equal ones.
 
+    Raises ValueError if the candidates are not such a list.
+
     Parameters
     ----------
     X : array of shape (rows, 2)
         Standardised scores of the training rows.
     ks : list of int
         Candidates, two or more, ascending, each from 2 to rows - 1.
-
-    Raises
-    ------
-    ValueError
-        If the candidates are not such a list.
     """
     if len(ks) < 2 or sorted(set(ks)) != list(ks) or ks[0] < 2 or ks[-1] >= len(X):
         raise ValueError(
@@ -187,18 +167,11 @@ def distance_to_chord(curve: pd.Series) -> pd.Series:
 def name_segments(centres: pd.DataFrame, limits: pd.Series) -> list[str]:
     """Name each cluster by the quadrant of its centroid.
 
-    Parameters
-    ----------
-    centres : DataFrame of shape (k, 2)
-        Centroids in units of engagement and popularity.
-    limits : Series
-        Each score's threshold: above is high, at or below is low.
+    Where several clusters share a quadrant they are numbered from the strongest (highest sum of
+    both scores) down: "Blockbusters 1", "Blockbusters 2".
 
-    Returns
-    -------
-    list of str, length k
-        Unique. Where several clusters share a quadrant they are numbered from the strongest
-        (highest sum of both scores) down: "Blockbusters 1", "Blockbusters 2".
+    `centres`, shape (k, 2), and `limits` are in units of engagement and popularity; above its limit
+    a score is high.
     """
     high = centres[SCORES].gt(limits[SCORES])
     quadrants = pd.Series([NAMES[tuple(row)] for row in high.to_numpy().tolist()])
@@ -228,15 +201,11 @@ def segment_table(
 
 
 def stability(pipeline: Pipeline, films: pd.DataFrame, bootstraps: int, seed: int) -> np.ndarray:
-    """How far clusters refitted on bootstrap samples agree with the fitted ones.
+    """How far clusters refitted on bootstrap samples agree with the fitted ones: (bootstraps,).
 
     Each refit, scaling included, sees rows drawn with replacement and then labels all rows; the
     agreement is the adjusted Rand index (Hubert and Arabie, 1985): 1 the same partition, 0 what
     chance gives.
-
-    Returns
-    -------
-    array of shape (bootstraps,)
     """
     X = films[FEATURES].to_numpy(float)
     reference = pipeline.predict(X)

@@ -168,22 +168,20 @@ def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
 
 def people_names(credits: pd.DataFrame) -> pd.DataFrame:
     """`id` and `name` of everybody in the credits, one row per id, ordered by id."""
-    records = [
-        (record_ids([person])[0], person["name"])
-        for column in ("cast", "crew")
-        for people in _records(credits[column])
-        for person in people
-    ]
-    table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
-    return table.drop_duplicates("id").sort_values("id", ignore_index=True)
+    return _names(credits["cast"], credits["crew"])
 
 
 def company_names(movies: pd.DataFrame) -> pd.DataFrame:
     """`id` and `name` of all production companies, one row per id, ordered by id."""
+    return _names(movies["production_companies"])
+
+
+def _names(*columns: pd.Series) -> pd.DataFrame:
     records = [
-        (record_ids([company])[0], company["name"])
-        for companies in _records(movies["production_companies"])
-        for company in companies
+        (record_ids([record])[0], record["name"])
+        for column in columns
+        for listed in _records(column)
+        for record in listed
     ]
     table = pd.DataFrame(records, columns=["id", "name"]).astype({"id": "int64"})
     return table.drop_duplicates("id").sort_values("id", ignore_index=True)

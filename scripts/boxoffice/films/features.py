@@ -12,28 +12,29 @@ from boxoffice.films.credits import ROLES
 
 FEATURE_SETS = ("classic", "pre_release", "full")
 
-# TMDB's genres for films; `Foreign` is one it has since given up.
-GENRES = (
-    "Action",
-    "Adventure",
-    "Animation",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Family",
-    "Fantasy",
-    "Foreign",
-    "History",
-    "Horror",
-    "Music",
-    "Mystery",
-    "Romance",
-    "Science Fiction",
-    "Thriller",
-    "War",
-    "Western",
-)
+# TMDB's genres for films and their ids; `Foreign` is one it has since given up.
+GENRE_IDS = {
+    "Action": 28,
+    "Adventure": 12,
+    "Animation": 16,
+    "Comedy": 35,
+    "Crime": 80,
+    "Documentary": 99,
+    "Drama": 18,
+    "Family": 10751,
+    "Fantasy": 14,
+    "Foreign": 10769,
+    "History": 36,
+    "Horror": 27,
+    "Music": 10402,
+    "Mystery": 9648,
+    "Romance": 10749,
+    "Science Fiction": 878,
+    "Thriller": 53,
+    "War": 10752,
+    "Western": 37,
+}
+GENRES = tuple(GENRE_IDS)
 CLASSIC_GENRES = ("Action", "Adventure", "Fantasy", "Science Fiction", "Thriller", "Comedy")
 CERTIFICATES = ("G", "PG", "PG-13", "R", "NC-17")
 AFTER_RELEASE = (

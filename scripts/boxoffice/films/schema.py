@@ -57,7 +57,7 @@ def _key() -> pa.Column:
 
 
 # Check cells as text, so that a failed conversion can't hide another fault.
-_MOVIES = pa.DataFrameSchema(
+MOVIES = pa.DataFrameSchema(
     {
         "id": _key(),
         "title": pa.Column(str),
@@ -89,10 +89,7 @@ _CHECKS_IN_WORDS = {"not_nullable": _REQUIRED_VALUE, "field_uniqueness": "unique
 def read_text(path: Path) -> pd.DataFrame:
     """Read a UTF-8 CSV with every cell as text, blanks as missing.
 
-    Raises
-    ------
-    SourceError
-        If the file is missing, empty, not UTF-8 or not a CSV.
+    Raises SourceError if the file is missing, empty, not UTF-8 or not a CSV.
     """
     if not path.exists():
         raise SourceError(
@@ -121,10 +118,7 @@ def read_text(path: Path) -> pd.DataFrame:
 def _faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     """List the faults of a table, one row each: row label, column, value, what was expected.
 
-    Raises
-    ------
-    SourceError
-        If columns are missing or the table is empty.
+    Raises SourceError if columns are missing or the table is empty.
     """
     if table.empty:
         raise SourceError(f"{path} has a header and no rows: fetch it anew")
@@ -157,18 +151,9 @@ def set_aside(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a table into the rows that fit the schema and the rejected ones with their reasons.
 
-    Returns
-    -------
-    kept : DataFrame
-        The rows without a fault.
-    rejected : DataFrame
-        One row per faulty row: file, line (of the CSV, the header is line 1 and a quoted line
-        break is not counted), id, reason.
-
-    Raises
-    ------
-    SourceError
-        If columns are missing or every row has a fault.
+    The latter have a row per faulty row: file, line (of the CSV, the header is line 1 and a quoted
+    line break is not counted), id, reason. Raises SourceError if columns are missing or every row
+    has a fault.
     """
     found = _faults(table, schema, path)
     reasons = (found["column"] + ": " + found["value"] + " is not " + found["expected"]).where(
@@ -194,24 +179,13 @@ def set_aside(
 def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Read `movies.csv` and `credits.csv` of a source.
 
-    Returns
-    -------
-    movies, credits : DataFrame
-        The rows that fit the schema, cells as text.
-    rejected : DataFrame
-        The others, with reasons (see `set_aside`).
-
-    Raises
-    ------
-    SourceError
-        If a file is missing, empty, not UTF-8, lacks a column or has no row without a fault.
+    Raises SourceError if a file is missing, empty, not UTF-8, lacks a column or has no row without
+    a fault. Returns both tables' rows that fit the schema, cells as text, and the other rows, with
+    reasons (see `set_aside`).
     """
-    movies, bad_movies = set_aside(
-        read_text(folder / "movies.csv"), _MOVIES, folder / "movies.csv", "id"
-    )
-    credits, bad_credits = set_aside(
-        read_text(folder / "credits.csv"), _CREDITS, folder / "credits.csv", "movie_id"
-    )
+    films, people = folder / "movies.csv", folder / "credits.csv"
+    movies, bad_movies = set_aside(read_text(films), MOVIES, films, "id")
+    credits, bad_credits = set_aside(read_text(people), _CREDITS, people, "movie_id")
     return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
 
 
@@ -224,16 +198,12 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
     """Typed films with targets, from the text cells that `read_source` kept.
 
     Zero budgets, revenues, runtimes and vote averages without votes mean "unknown" in TMDB and
-    become missing values.
-
-    Returns
-    -------
-    films : DataFrame, indexed 0..n-1, ordered by release date and id
-        `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue`
-        (nominal USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both
-        known), `success`, `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list
-        of names), `original_language`; `popularity`, `overview`, `certificate` where the source
-        has them, `countries` (list of names) likewise.
+    become missing values. Films are ordered by release date and id, and indexed 0..n-1. Columns:
+    `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue` (nominal
+    USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both known), `success`,
+    `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list of names),
+    `original_language`; `popularity`, `overview`, `certificate` where the source has them,
+    `countries` (list of names) likewise.
     """
     numbers = movies[[name for name in NUMERIC_COLUMNS if name in movies]].apply(pd.to_numeric)
     for name in ("budget", "revenue", "runtime"):

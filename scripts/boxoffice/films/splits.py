@@ -24,13 +24,7 @@ def temporal_split(release_date: pd.Series, test_size: float) -> np.ndarray:
 
 
 def add_splits(films: pd.DataFrame, test_size: float, seed: int) -> pd.DataFrame:
-    """Add `split_random` and `split_temporal`: 'train' or 'test' for usable rows, else 'unused'.
-
-    Parameters
-    ----------
-    films : DataFrame
-        With `usable` and `release_date`.
-    """
+    """Add `split_random` and `split_temporal`: 'train' or 'test' for usable rows, else 'unused'."""
     usable = films["usable"].to_numpy()
     marks = {
         "random": random_split(usable.sum(), test_size, seed),
@@ -54,12 +48,7 @@ def random_parts(
 ) -> np.ndarray:
     """Mark rows as 'train', 'validation' or 'test' at random: array of str of shape (n,).
 
-    Parameters
-    ----------
-    validation_size, test_size : float
-        Shares of all rows.
-    stratify : array of shape (n,), optional
-        Classes that every part is to hold in the same shares.
+    The sizes are shares of all rows; every part holds the classes of `stratify` in the same shares.
     """
     parts = np.full(n, "train", dtype=object)
     rows = np.arange(n)

@@ -11,21 +11,10 @@ def people_of(films: pd.DataFrame, role: str, names: pd.Series) -> pd.Series:
 
 
 def facts_sentence(films: pd.DataFrame, people: pd.DataFrame) -> pd.Series:
-    """One sentence per film from facts known before release.
+    """One sentence per film from facts known before release, as far as the source has them.
 
-    Parameters
-    ----------
-    films : DataFrame
-        With `genres`, `release_year`; `countries`, `director`, `writers`, `cast` and `certificate`
-        where the source has them.
-    people : DataFrame
-        `id` and `name`, as `credits.people_names` gives them.
-
-    Returns
-    -------
-    Series of str, same index
-        'Drama, Romance film of 1940 from United States of America, directed by ..., written by
-        ..., with ..., rated PG.'
+    'Drama, Romance film of 1940 from United States of America, directed by ..., written by ...,
+    with ..., rated PG.' Names are those of `people`, a table of `credits.people_names`.
     """
     names = people.set_index("id")["name"]
     blank = pd.Series("", index=films.index)

@@ -7,18 +7,10 @@ import pooch
 from boxoffice.files import SourceError
 
 
-def matches(path: Path, sha256: str) -> bool:
-    """Return whether the file exists and has this SHA-256 (hexadecimal)."""
-    return path.is_file() and pooch.file_hash(path) == sha256
-
-
 def require(path: Path, sha256: str, remedy: str) -> None:
     """Check a file against its known SHA-256.
 
-    Raises
-    ------
-    SourceError
-        If the file is missing or differs; the message holds both checksums and the remedy.
+    Raises SourceError if it is missing or differs; the message holds both checksums and the remedy.
     """
     if not path.is_file():
         raise SourceError(f"{path} is missing or not a file. {remedy}")

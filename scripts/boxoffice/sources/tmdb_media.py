@@ -62,6 +62,8 @@ class SourceFilms(NamedTuple):
 def films_of(source: str, ids: str | None = None, limit: int | None = None) -> SourceFilms:
     """Read which films a source has.
 
+    Raises SourceError if `movies.csv` can't be used, see `schema.set_aside`.
+
     Parameters
     ----------
     source : str
@@ -71,11 +73,6 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> S
         since a wrong "title" costs a search, and a wrong "tmdb" brings posters of other films.
     limit : int, optional
         The first rows only.
-
-    Raises
-    ------
-    SourceError
-        If `movies.csv` can't be used, see `schema.set_aside`.
     """
     path = paths.RAW / source / "movies.csv"
     table = films.read_text(path).head(limit)
@@ -92,31 +89,23 @@ def tmdb_id(tmdb: Tmdb, film, have_tmdb_ids: bool) -> int:
     return tmdb_api.find_film(tmdb, film.title, int(film.release_date[:4]))
 
 
-# --------------------------------------------------------------------------------------- loop
-
-
 def collect(
     source: SourceFilms, folder: Path, suffixes: tuple[str, ...], fetch: Callable, what: str
 ) -> FetchSummary:
     """Call `fetch(film, bar)` for every film that has no file in `folder` yet.
 
-    Films without one go to `<folder>.skipped.csv` with the reason, however the run ends.
-
-    Raises
-    ------
-    SourceError
-        If the service fails for ten films in a row, or at Ctrl-C. The next run goes on from there.
+    Films without one go to `<folder>.skipped.csv` with the reason, however the run ends. Raises
+    SourceError if the service fails for ten films in a row, or at Ctrl-C; the next run goes on.
     """
-    there = ids_in(folder, suffixes)
+    there = {path.stem for path in folder.glob("*") if path.suffix.lower() in suffixes}
     wanted = source.wanted[~source.wanted["id"].isin(there)]
     skipped = source.rejected.to_dict("records")
     fetched = faults = 0
     table = folder.with_name(f"{folder.name}.skipped.csv")
     done = len(source.wanted) - len(wanted)
     try:
-        with tqdm(
-            desc=what, unit="film", total=len(source.wanted), initial=done, disable=None
-        ) as bar:
+        total = len(source.wanted)
+        with tqdm(desc=what, unit="film", total=total, initial=done, disable=None) as bar:
             for film in wanted.itertuples():
                 try:
                     fetch(film, bar)
@@ -140,25 +129,12 @@ def collect(
     return FetchSummary(fetched, done, len(skipped), table)
 
 
-def ids_in(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
-    """Return the names of a folder's media files without suffix."""
-    if not folder.exists():
-        return set()
-    return {path.stem for path in folder.iterdir() if path.suffix.lower() in suffixes}
-
-
-# ------------------------------------------------------------------------------------ posters
-
-
 def fetch_posters(
     source: SourceFilms, folder: Path, tmdb: Tmdb, size: str = TMDB_SIZE
 ) -> FetchSummary:
     """Download the poster that TMDB shows of each film as `<id>.jpg`, `.png` or `.webp`.
 
-    Raises
-    ------
-    SourceError
-        If TMDB can't be used, has no posters of that size, or fails on the way.
+    Raises SourceError if TMDB can't be used, has no posters of that size, or fails on the way.
     """
     address, sizes = tmdb.images()
     if size not in sizes:
@@ -191,9 +167,6 @@ def image_suffix(content: bytes) -> str:
         raise Unavailable(f"the image can't be read: {error}") from error
 
 
-# ----------------------------------------------------------------------------------- trailers
-
-
 def fetch_trailers(
     source: SourceFilms,
     folder: Path,
@@ -204,6 +177,8 @@ def fetch_trailers(
 ) -> FetchSummary:
     """Download the trailer of each film as `<id>.mp4` or `.webm`, at most 480 lines high.
 
+    Raises SourceError if TMDB can't be used, or it or the videos' site fails on the way.
+
     Parameters
     ----------
     video : str
@@ -212,11 +187,6 @@ def fetch_trailers(
         Seconds to wait before each video.
     backoff : float
         Seconds before a broken download goes on; it doubles with each try.
-
-    Raises
-    ------
-    SourceError
-        If TMDB can't be used, or it or the videos' site fails on the way.
     """
     tmdb.images()  # stops at once if the key is wrong
 
@@ -251,21 +221,18 @@ def trailer_keys(videos: list[dict], language: str) -> list[str]:
     Official ones go first, then those in the film's own language, then the oldest: later ones
     advertise anniversaries, restorations and discs, made when it was known what the film earned.
     """
+
+    def rank(video: dict) -> tuple:
+        published = video.get("published_at") or "9999"
+        return not video.get("official"), video["iso_639_1"] != language, published
+
     found = [
         video
         for video in videos
-        if video.get("type") == "Trailer"
-        and video.get("site") == "YouTube"
+        if (video.get("type"), video.get("site")) == ("Trailer", "YouTube")
         and video.get("iso_639_1") in (language, "en")
     ]
-    found.sort(
-        key=lambda video: (
-            not video.get("official"),
-            video["iso_639_1"] != language,
-            video.get("published_at") or "9999",
-        )
-    )
-    return [video["key"] for video in found]
+    return [video["key"] for video in sorted(found, key=rank)]
 
 
 def download_video(
@@ -274,13 +241,8 @@ def download_video(
     """Download a video with yt-dlp as `<name>.mp4` or `.webm`, its megabytes shown in `bar`.
 
     It is written to a folder beside `folder`, and moved there once it is complete and a video.
-
-    Raises
-    ------
-    Unavailable
-        If there is no such video.
-    ServiceFault
-        If the site can't be reached, or refuses for now.
+    Raises Unavailable if there is no such video, and ServiceFault if the site can't be reached, or
+    refuses for now.
     """
 
     def show(progress: dict) -> None:
@@ -304,7 +266,7 @@ def download_video(
         "sleep_interval": pause,
         # YouTube's pages ask for one of these, whichever is installed.
         "js_runtimes": {runtime: {} for runtime in ("deno", "node", "bun", "quickjs")},
-        "logger": _silent(),
+        "logger": logging.Logger("yt-dlp", logging.CRITICAL),  # silent: errors are raised
         "color": "no_color",
         "progress_hooks": [show],
     }
@@ -322,12 +284,6 @@ def download_video(
         raise _reason(error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _silent() -> logging.Logger:
-    logger = logging.Logger("yt-dlp")
-    logger.addHandler(logging.NullHandler())
-    return logger
 
 
 def _reason(error: YoutubeDLError) -> Unavailable:

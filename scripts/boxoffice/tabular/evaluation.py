@@ -23,35 +23,17 @@ from boxoffice.tabular.selection import Folds, in_words
 
 @dataclass(frozen=True)
 class Task:
-    """A target of films, the models that may predict it, and how they are scored.
+    """A target of films, the unfitted models that may predict it, and how they are scored."""
 
-    Attributes
-    ----------
-    name, description : str
-        Of the exported models and their cards.
-    target : str
-        Column of the films.
-    models, baselines : dict of str to estimator
-        Unfitted, by name. Baselines are neither tuned nor selected.
-    ensemble : callable
-        Makes the ensemble from the tuned models, given by name.
-    grids : dict of str to dict
-        Hyperparameters to search, by model; a model with an empty grid is used as it is.
-    scorers : dict of str to str
-        Names of scikit-learn's scorers, by score. The first one tunes and selects.
-    scores : callable
-        Takes `y_true` and the predictions (a classifier's probabilities); returns scores by name.
-    """
-
-    name: str
-    description: str
-    target: str
+    name: str  # of the exported models
+    description: str  # of the target, for their cards
+    target: str  # column of the films
     models: dict[str, BaseEstimator]
-    baselines: dict[str, BaseEstimator]
-    ensemble: Callable[[dict[str, BaseEstimator]], BaseEstimator]
-    grids: dict[str, dict]
-    scorers: dict[str, str]
-    scores: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    baselines: dict[str, BaseEstimator]  # neither tuned nor selected
+    ensemble: Callable[[dict[str, BaseEstimator]], BaseEstimator]  # of the tuned models
+    grids: dict[str, dict]  # hyperparameters to search; a model with none is used as it is
+    scorers: dict[str, str]  # scikit-learn's, by score; the first one tunes and selects
+    scores: Callable[[np.ndarray, np.ndarray], dict[str, float]]  # of y_true and predictions
 
 
 def revenue_task(grids: dict[str, dict], seed: int) -> Task:
@@ -85,14 +67,11 @@ def success_task(grids: dict[str, dict], seed: int) -> Task:
 
 
 class Selection(NamedTuple):
-    """Tuned, unfitted models, and the one selected for each feature set.
+    """Tuned, unfitted models, and the one selected for each feature set."""
 
-    `tuned` and `scores` are keyed by feature set, then by model; `scores` are means over folds.
-    """
-
-    tuned: dict[str, dict[str, BaseEstimator]]
-    scores: dict[str, dict[str, float]]
-    selected: dict[str, str]
+    tuned: dict[str, dict[str, BaseEstimator]]  # by feature set and model
+    scores: dict[str, dict[str, float]]  # means over folds, by feature set and model
+    selected: dict[str, str]  # by feature set
 
     def chosen(self, grids: dict[str, dict]) -> pd.DataFrame:
         """The values that the searches chose: columns `feature_set`, `model`, `chosen`."""
@@ -106,17 +85,12 @@ class Selection(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """Models fitted on a split's training films and scored on its test films.
+    """Models fitted on a split's training films and scored on its test films."""
 
-    `scores` is keyed by split, feature set and model; `predictions` by (split, feature set), then
-    by model; `pipelines`, the fitted selected models, by (split, feature set). `seconds` has a row
-    per fit.
-    """
-
-    scores: dict[str, dict[str, dict[str, dict[str, float]]]]
-    predictions: dict[tuple[str, str], dict[str, np.ndarray]]
-    pipelines: dict[tuple[str, str], Pipeline]
-    seconds: pd.DataFrame
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]]  # by split, feature set and model
+    predictions: dict[tuple[str, str], dict[str, np.ndarray]]  # by split and set, then by model
+    pipelines: dict[tuple[str, str], Pipeline]  # the selected models by split and feature set
+    seconds: pd.DataFrame  # a row per fit
 
     def table(self) -> pd.DataFrame:
         """One row per split, feature set and model, with all scores."""
@@ -132,25 +106,19 @@ class HeldOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A task's models evaluated on films.
-
-    Attributes
-    ----------
-    task : Task
-    films : DataFrame
-        Usable films with features, targets and the columns of `splits.add_splits`.
-    folds, seed : int
-        Of every cross-validation, shuffled.
-    """
+    """A task's models evaluated on films."""
 
     task: Task
-    films: pd.DataFrame
-    folds: int
+    films: pd.DataFrame  # usable ones, with features, targets and the columns of `add_splits`
+    folds: int  # of every cross-validation, shuffled
     seed: int
 
     def latest(self) -> np.ndarray:
         """Mark the test films of the temporal split: bool array of shape (n_films,)."""
-        return (self.films["split_temporal"] == "test").to_numpy()
+        return self._test("temporal")
+
+    def _test(self, split: str) -> np.ndarray:
+        return (self.films[f"split_{split}"] == "test").to_numpy()
 
     def select(self) -> Selection:
         """Tune every model and select one per feature set, by cross-validation.
@@ -160,7 +128,7 @@ class Evaluation:
         films = self.films[training_rows_of_both(self.films)]
         y_true = films[self.task.target].to_numpy()
         score, scorer = next(iter(self.task.scorers.items()))
-        tuned, scores, selected = {}, {}, {}
+        tuned, scores = {}, {}
         for feature_set in FEATURE_SETS:
             cv = Folds.of(feature_set, films, self.folds, self.seed)
             candidates = {
@@ -173,7 +141,7 @@ class Evaluation:
                 for name, model in candidates.items()
             }
             tuned[feature_set], scores[feature_set] = candidates, means
-            selected[feature_set] = max(means, key=means.get)
+        selected = {name: max(means, key=means.get) for name, means in scores.items()}
         return Selection(tuned, scores, selected)
 
     def cross_validate(
@@ -181,11 +149,8 @@ class Evaluation:
     ) -> dict[str, dict[str, dict[str, float]]]:
         """Score the tuned models over folds of all films; nothing is chosen by it.
 
-        Returns
-        -------
-        dict
-            Feature set -> model (`selected` among them) -> the mean of each score; of the first
-            one also the standard deviation over the folds, `<score>_std`.
+        By feature set and model (`selected` among them), the mean of each score; of the first one
+        also the standard deviation over the folds, `<score>_std`.
         """
         y_true = self.films[self.task.target].to_numpy()
         scores = {}
@@ -203,9 +168,8 @@ class Evaluation:
             name: scores[name].mean() * (-1 if scorer.startswith("neg_") else 1)
             for name, scorer in self.task.scorers.items()
         }
-        first, *others = means
-        std = {f"{first}_std": scores[first].std()}
-        return {first: means[first]} | std | {name: means[name] for name in others}
+        first = next(iter(means))
+        return {first: means[first], f"{first}_std": scores[first].std(), **means}
 
     def score_held_out(self, selection: Selection) -> HeldOut:
         """Fit baselines and tuned models on each split's training films; score its test films.
@@ -214,7 +178,7 @@ class Evaluation:
         """
         scores, predictions, pipelines, seconds = {}, {}, {}, []
         for split in SPLITS:
-            test = (self.films[f"split_{split}"] == "test").to_numpy()
+            test = self._test(split)
             y_true = self.films.loc[test, self.task.target].to_numpy()
             scores[split] = {}
             for feature_set, tuned in selection.tuned.items():
@@ -242,12 +206,8 @@ class Evaluation:
     def intervals(self, selection: Selection, held_out: HeldOut, nominal: float) -> dict[str, dict]:
         """Prediction intervals of the selected models, judged by the latest films.
 
-        The ends come from out-of-fold residuals of the temporal split's training films.
-
-        Returns
-        -------
-        dict
-            Feature set -> `nominal`, those of `interval_scores`, and the ends `lower` and `upper`.
+        The ends come from out-of-fold residuals of the temporal split's training films. By feature
+        set: `nominal`, those of `interval_scores`, and the ends `lower` and `upper`.
         """
         test = self.latest()
         y_true = self.films[self.task.target].to_numpy()
@@ -270,12 +230,9 @@ class Evaluation:
     ) -> pd.DataFrame:
         """Importance of each feature by two measures, on the temporal split.
 
-        Returns
-        -------
-        DataFrame, indexed by feature
-            A column of impurity importance per model of `trees`; `permutation`, how much the
-            selected model's first score falls on the latest films when the feature is shuffled,
-            and its standard deviation `permutation_std`. Highest permutation importance first.
+        A column of impurity importance per model of `trees`; `permutation`, how much the selected
+        model's first score falls on the latest films when the feature is shuffled, and its standard
+        deviation `permutation_std`. The most important feature by permutation comes first.
         """
         test = self.latest()
         pipeline = held_out.pipelines["temporal", feature_set]
@@ -301,17 +258,11 @@ class Evaluation:
         )
 
     def export(self, selection: Selection, held_out: HeldOut, source: str, **cards: dict) -> None:
-        """Export the selected models of `classic` and `pre_release`.
+        """Export the selected models of `classic` and `pre_release` as `<task>_<feature set>`.
 
         These are the measured pipelines, fitted on the temporal split's training films, without
-        their `features` step. They are named `<task>_<feature set>`.
-
-        Parameters
-        ----------
-        source : str
-            Where the films come from.
-        **cards
-            What else a feature set's card says, by feature set.
+        their `features` step. `source` says where the films come from, and `cards` what else a
+        feature set's card says, by feature set.
         """
         train = self.films[~self.latest()]
         for feature_set in ("classic", "pre_release"):

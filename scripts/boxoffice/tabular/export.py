@@ -105,39 +105,22 @@ def describe_features(table: pd.DataFrame) -> list[dict]:
     """
     ranges = table.astype(float).agg(["min", "median", "max"]).astype(object)
     ranges = ranges.where(ranges.notna(), None)
-    return [
-        {
-            "name": name,
-            "unit": unit(name),
-            "minimum": ranges.loc["min", name],
-            "median": ranges.loc["median", name],
-            "maximum": ranges.loc["max", name],
-        }
-        for name in table
-    ]
+    ranges = ranges.rename({"min": "minimum", "max": "maximum"})
+    return [{"name": name, "unit": unit(name), **ranges[name]} for name in table]
 
 
 def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, card: dict) -> None:
     """Write `models/<name>.onnx` and its card `models/<name>.json`.
 
-    Parameters
-    ----------
-    estimator : fitted estimator
-        Takes the columns of `training` in their order.
-    training : DataFrame of shape (n_training, n_features)
-        The features it was fitted on; their ranges go on the card.
-    card : dict
-        `target`, `source`, `row_filter`, `metrics`, `not_for`, and whatever else a user must know.
+    The estimator takes the columns of `training`, shape (n_training, n_features), on which it was
+    fitted and whose ranges go on the card. `card` has `target`, `source`, `row_filter`, `metrics`,
+    `not_for`, and whatever else a user must know.
     """
     model = convert(estimator, training.shape[1], name)
     set_model_props(model, {FEATURE_NAMES: json.dumps(list(training))})
     content = model.SerializeToString(deterministic=True)
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    described = {
-        "model": type(last).__name__,
-        **card,
-        "features": describe_features(training),
-    }
+    described = {"model": type(last).__name__, **card, "features": describe_features(training)}
     write_model(name, ".onnx", content, described)
 
 
@@ -156,6 +139,5 @@ def run_model(path: Path, features: np.ndarray) -> dict[str, np.ndarray]:
     """Run an exported model on features of shape (n, n_features): its outputs by name."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return dict(
-        zip(names, session.run(names, {"X": np.asarray(features, dtype=np.float32)}), strict=True)
-    )
+    outputs = session.run(names, {"X": np.asarray(features, dtype=np.float32)})
+    return dict(zip(names, outputs, strict=True))

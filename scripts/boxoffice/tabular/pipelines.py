@@ -26,18 +26,9 @@ def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | 
     Missing numbers become 0 in the classic set, as the classic projects have it, and the training
     median in the others.
 
-    Parameters
-    ----------
-    feature_set : {'classic', 'pre_release', 'full'}
-    films : DataFrame
-        Says which columns the source has.
-    model : estimator or 'passthrough'
-
-    Returns
-    -------
-    Pipeline
-        Steps `features` (facts and, but for classic, the track record), `impute`, `model`. Fit it
-        with `log_revenue=` (natural log of USD) beside `y`.
+    The steps are `features` (facts and, but for classic, the track record), `impute` and `model`,
+    an estimator or 'passthrough'. `films` says which columns the source has. Fit it with
+    `log_revenue=` (natural log of USD) beside `y`.
     """
     blocks = [("facts", "passthrough", fact_columns(feature_set, films))]
     if feature_set == "classic":
@@ -63,13 +54,7 @@ def fit_params(feature_set: str, log_revenue) -> dict:
 def fit_films(
     feature_set: str, films: pd.DataFrame, model: BaseEstimator | str, target: str = "log_revenue"
 ) -> Pipeline:
-    """Fit `film_pipeline` on training films.
-
-    Parameters
-    ----------
-    films : DataFrame
-        Training rows alone, with `log_revenue` and the column `target`.
-    """
+    """Fit `film_pipeline` on `films`: training rows alone, with `log_revenue` and `target`."""
     pipeline = film_pipeline(feature_set, films, model)
     return pipeline.fit(
         films[input_columns(feature_set, films)],

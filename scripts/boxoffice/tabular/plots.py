@@ -51,12 +51,8 @@ def importances(table: pd.DataFrame, top: int = 15) -> Figure:
 def forecast_intervals(y_true: np.ndarray, y_pred: np.ndarray, interval: dict) -> Figure:
     """Draw forecasts in ascending order with their interval, and coverage by quarter.
 
-    Parameters
-    ----------
-    y_true, y_pred : array of shape (n,)
-        Natural log of USD.
-    interval : dict
-        One of `Evaluation.intervals`.
+    `y_true` and `y_pred`, of shape (n,), are natural logs of USD; `interval` is one of
+    `Evaluation.intervals`.
     """
     order, nominal = np.argsort(y_pred), interval["nominal"]
     middle, rank = y_pred[order] / np.log(10), np.arange(len(order))
@@ -78,13 +74,8 @@ def forecast_intervals(y_true: np.ndarray, y_pred: np.ndarray, interval: dict) -
 def decisions(y_true: np.ndarray, probabilities: dict[str, np.ndarray], shown: str) -> Figure:
     """Draw what a probability of success decides at 0.5, how it ranks, and how it is calibrated.
 
-    Parameters
-    ----------
-    y_true : array of shape (n,), bool
-    probabilities : dict of str to array of shape (n,)
-        Of success, by feature set; each gets a ROC curve.
-    shown : str
-        The feature set of the other two panels.
+    Each feature set's probabilities, of shape (n,), get a ROC curve; the other two panels are those
+    of the feature set `shown`.
     """
     figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(

@@ -17,15 +17,8 @@ from sklearn.metrics import (
 def revenue_scores(y_true, y_pred) -> dict[str, float]:
     """Scores on log revenue and, transformed back, in USD.
 
-    Parameters
-    ----------
-    y_true, y_pred : array of shape (n,)
-        Natural log of 1 + USD.
-
-    Returns
-    -------
-    dict
-        `r2`, `rmse`, `mae` (natural log units), `usd_r2`, `usd_mae` (USD).
+    `y_true` and `y_pred`, arrays of shape (n,), are natural logs of 1 + USD, and so are `rmse` and
+    `mae`; `usd_mae` is in USD.
     """
     usd_true, usd_pred = np.expm1(y_true), np.expm1(y_pred)
     return {
@@ -38,13 +31,7 @@ def revenue_scores(y_true, y_pred) -> dict[str, float]:
 
 
 def r2_interval(y_true, y_pred, seed: int, confidence: float = 0.95) -> dict[str, float]:
-    """Confidence interval of R2: percentile bootstrap over the held-out films.
-
-    Returns
-    -------
-    dict
-        `lower`, `upper`.
-    """
+    """Confidence interval of R2, `lower` and `upper`: percentile bootstrap over held-out films."""
     found = bootstrap(
         (np.asarray(y_true), np.asarray(y_pred)),
         r2_score,
@@ -59,19 +46,15 @@ def r2_interval(y_true, y_pred, seed: int, confidence: float = 0.95) -> dict[str
 
 
 def success_scores(y_true, probability, threshold: float = 0.5) -> dict[str, float]:
-    """Scores of a yes/no forecast.
+    """Scores of a yes/no forecast, among them the recall of each class.
+
+    A constant yes scores a high `f1` and a `recall_0` of 0.
 
     Parameters
     ----------
     y_true : array of shape (n,), bool or 0/1
     probability : array of shape (n,)
         Of the second class.
-
-    Returns
-    -------
-    dict
-        `roc_auc`, `f1`, `brier`, `accuracy`, `recall_0` and `recall_1` (recall of each class).
-        A constant yes scores a high `f1` and a `recall_0` of 0.
     """
     y_pred = np.asarray(probability) >= threshold
     return {

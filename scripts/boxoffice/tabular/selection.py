@@ -30,17 +30,11 @@ class Folds:
     a grid, so they are computed once per fold and stacked; `splits` holds the rows of each fold.
     A search over them gives the same result as a search over the whole pipeline.
 
-    Attributes
-    ----------
-    X : array of shape (n_stacked, n_features)
-    rows : array of shape (n_stacked,)
-        Position of each stacked row among the films.
-    splits : list of (train, test) pairs of positions in `X`
     """
 
-    X: np.ndarray
-    rows: np.ndarray
-    splits: list[tuple[np.ndarray, np.ndarray]]
+    X: np.ndarray  # (n_stacked, n_features)
+    rows: np.ndarray  # (n_stacked,): position of each stacked row among the films
+    splits: list[tuple[np.ndarray, np.ndarray]]  # positions of training and test rows in `X`
 
     @classmethod
     def of(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
@@ -91,7 +85,6 @@ class Folds:
         y = np.asarray(target)[self.rows]
         predicted = np.empty(len(np.unique(self.rows)))
         for train, test in self.splits:
-            predicted[self.rows[test]] = (
-                clone(model).fit(self.X[train], y[train]).predict(self.X[test])
-            )
+            fitted = clone(model).fit(self.X[train], y[train])
+            predicted[self.rows[test]] = fitted.predict(self.X[test])
         return predicted

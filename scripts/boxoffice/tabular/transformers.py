@@ -17,16 +17,7 @@ class MarketContext(TransformerMixin, BaseEstimator):
 
     Nominal budgets grow with the decades, and a budget that led its year once is small today. Only
     training films released *strictly before* a row count, so a row never meets itself.
-
-    Parameters
-    ----------
-    years : float
-        Length of the window before a film's release.
-
-    Attributes
-    ----------
-    budgets_ : PastBudgets
-        Those of the training films, by day.
+    The window before a film's release is `years` long.
     """
 
     def __init__(self, years: float = YEARS):
@@ -67,11 +58,6 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         Prior films' means are drawn towards the training mean as if this many average films were
         added (James-Stein style).
 
-    Attributes
-    ----------
-    careers_ : Careers
-        The training films by role and entity.
-
     Notes
     -----
     Features per role, over all prior films of its entities: `count` (log1p), `revenue_best` (log
@@ -84,16 +70,10 @@ class TrackRecord(TransformerMixin, BaseEstimator):
         self.shrinkage = shrinkage
 
     def fit(self, X: pd.DataFrame, y=None, log_revenue=None) -> Self:
-        """Remember training films.
+        """Remember training films: `release_date`, `log_budget` and the columns of `roles`.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n, ...)
-            `release_date`, `log_budget` and the columns of `roles`.
-        y : array of shape (n,)
-            Natural log of revenue in USD, unless `log_revenue` is given.
-        log_revenue : array of shape (n,), optional
-            For classifiers, whose `y` is another target.
+        `y`, shape (n,), is the natural log of revenue in USD, unless `log_revenue` is given, as it
+        is for classifiers, whose `y` is another target.
         """
         self.careers_ = Careers(X, y if log_revenue is None else log_revenue, self.roles)
         return self
