@@ -60,8 +60,8 @@ from boxoffice.networks.held_out import (
     checkpoint,
     folded,
     forecasts,
+    revenue_comparison,
     revenue_of,
-    revenue_scores,
     with_ends,
 )
 from boxoffice.networks.layers import save_network
@@ -191,7 +191,7 @@ held_out = {where: {where: partitions[where]} for where in ("random", "temporal"
 }
 scores, gains = {}, {}
 for where, parts in held_out.items():
-    scores[where], gains[where] = revenue_scores(
+    scores[where], gains[where] = revenue_comparison(
         found, parts, embeddings[:, 0], log10_revenue, seed
     )
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxoffice.forecasts.drivers import (
+    _MOST,
     LEAST,
-    MOST,
     Drivers,
     factor_words,
     part_of,
@@ -72,7 +72,7 @@ def test_the_largest_come_first_and_trifles_are_left_out():
     ((forecast, effects),) = drivers.ask(lambda rows: rows @ weights, np.ones((1, 7)))
     assert forecast == pytest.approx(weights.sum())
     assert [part for part, _ in effects] == ["b", "d", "e", "f", "g"]
-    assert len(effects) == MOST
+    assert len(effects) == _MOST
     assert effects[0][1] == pytest.approx(-0.9)
 
 

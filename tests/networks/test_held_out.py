@@ -15,8 +15,8 @@ from boxoffice.networks.held_out import (
     majority_forecasts,
     pooled,
     reference_forecasts,
+    revenue_comparison,
     revenue_of,
-    revenue_scores,
     split_folds,
     split_scores,
 )
@@ -136,7 +136,7 @@ def test_the_gain_of_a_poster_is_over_the_medians_of_each_fold():
         truth = LOG10[parts == "test"]
         for which, error in {"poster": 0.1, "metadata": 0.2, "metadata_poster": 0.05}.items():
             found[name, which] = Forecast(1, 0.0, pd.DataFrame(), truth, truth + error)
-    scores, gains = revenue_scores(found, partitions, FACTS, LOG10, seed=0)
+    scores, gains = revenue_comparison(found, partitions, FACTS, LOG10, seed=0)
     assert scores["poster"]["scores"]["loss"] == pytest.approx(0.01, rel=1e-4)
     assert scores["ridge"]["scores"]["r2"] > 0.9  # the facts hold the answer
     medians = np.zeros(len(LOG10))

@@ -245,7 +245,7 @@ def split_scores(found: dict[tuple[str, str], Forecast], partitions: Partitions)
     }
 
 
-def revenue_scores(
+def revenue_comparison(
     found: dict, partitions: Partitions, embeddings: np.ndarray, log10_revenue, seed: int
 ) -> tuple[dict[str, dict], dict[str, dict]]:
     """Scores of the poster networks and their references on the test films of some partitions.
@@ -270,7 +270,7 @@ def revenue_scores(
 
 
 def with_ends(results: dict[str, dict], score: str) -> dict[str, tuple[float, float, float]]:
-    """One score and the ends of its interval by model, of what `revenue_scores` gives."""
+    """One score and the ends of its interval by model, of what `revenue_comparison` gives."""
     return {
         which: (result["scores"][score], *result["interval_95"][score].values())
         for which, result in results.items()
