@@ -1,5 +1,6 @@
-"""Measure how much of the encoder's speed is left when files are decoded and cached, too."""
+"""Measure how much of the encoder's speed is left when files are decoded and cached too."""
 
+import os
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ import torch
 import typer
 
 from boxoffice import paths
-from boxoffice.compute import cores, device
+from boxoffice.compute import cores, device, environment, is_exact
 from boxoffice.media.embeddings import embed_posters, embed_trailers
 from boxoffice.media.encoders import (
     BATCH,
@@ -35,7 +36,7 @@ WIDE = 32  # images in a batch of the plain forward pass
 
 
 def found(find: Callable, folder: Path, limit: int) -> pd.DataFrame:
-    """The first files of a folder, whatever films they are of."""
+    """The first files of a folder, of any films."""
     ids = [int(path.stem) for path in folder.glob("*") if path.stem.isdecimal()]
     if not ids:
         sys.exit(
@@ -88,7 +89,7 @@ def measure(
             forward(batch)
 
     def bare() -> None:
-        """The forward pass as the encoder runs it: small batches, one on each core."""
+        """The forward pass as the encoder runs it: small batches, one per core."""
         with workers() as pool:
             list(pool.map(forward, images.split(BATCH)))
 
@@ -120,6 +121,9 @@ def main(
     encoder: Annotated[str, typer.Option(help="Image encoder.")] = "efficientnet_lite0",
     limit: Annotated[int, typer.Option(min=1, help="Posters, and frames, at most.")] = 300,
     repeats: Annotated[int, typer.Option(min=1, help="Turns; the median counts.")] = 3,
+    exact: Annotated[
+        bool, typer.Option(help="With the settings of stages that are `exact`.")
+    ] = True,
 ) -> None:
     """Images per second from files to embeddings, beside the bare forward pass in memory.
 
@@ -129,6 +133,8 @@ def main(
 
       python scripts/benchmarks/encoders.py --posters data/posters --trailers data/trailers
     """
+    if exact and not is_exact():  # the settings are read when torch is loaded: start anew
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment())
     loaded = image_encoder(encoder)
     files = found(find_posters, posters, limit)
     measure("posters", poster_images, embed_posters, loaded, files, repeats)
