@@ -30,7 +30,6 @@ from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import Format, TableError, iter_scored
 from boxoffice.model_files import ModelFileError
 
-NAME = "boxoffice"
 ABOUT = """
 What will a film earn, and will it pay off?
 
@@ -49,8 +48,6 @@ FORM_LIMITS = {"max_fields": 10, "max_files": 4, "max_part_size": 4 * MOST_TEXT}
 IMAGE = "a JPEG, PNG, WEBP, GIF, BMP or AVIF image of at most 50,000,000 pixels"
 VIDEO = "a video with sound, such as MP4, WebM, MOV or MKV"
 TABLE = "a CSV or Parquet file in the TMDB 5000 schema"
-
-
 # Answers other than success, for the OpenAPI document.
 BODY_ANSWERS: dict[int | str, dict[str, Any]] = {
     408: {"model": schemas.Problem, "description": "The body took too long."},
@@ -114,7 +111,7 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
         name: card for name, card in media.cards.items() if name not in media.lacking
     }
     welcome = {
-        "name": NAME,
+        "name": "boxoffice",
         "version": __version__,
         "status": "running",
         "models": [

@@ -96,9 +96,8 @@ def defaults(today: date) -> dict[str, Any]:
 
 
 def example(number: int, today: date) -> dict[str, Any]:
-    """An example film as the form's values."""
-    values = {key: value for key, value in EXAMPLES[number].items() if key != "earned"}
-    return defaults(today) | {"genres": []} | values
+    """An example film as the form's values, and what it earned."""
+    return defaults(today) | EXAMPLES[number]
 
 
 def stated_film(form: dict[str, Any]) -> dict[str, Any]:

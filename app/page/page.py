@@ -111,9 +111,7 @@ def _film_tab(forecasts: Forecasts, scale: Scale) -> None:
         "show_progress": "minimal",
         "api_visibility": "private",
     }
-    typed = [
-        field.submit for field in fields.values() if isinstance(field, (gr.Textbox, gr.Number))
-    ]
+    typed = [field.submit for field in fields.values() if isinstance(field, gr.Textbox | gr.Number)]
     gr.on([ask.click, *typed], **asked).then(**SHOWN)
     for number, button in enumerate(buttons):
         film = example(number, today)

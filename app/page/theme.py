@@ -2,8 +2,6 @@
 
 import gradio as gr
 
-SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-MONO_FONTS = ["ui-monospace", "Consolas", "monospace"]
 COLOURS = {  # light and dark
     "button_primary_background_fill": ("#0f5c6e", "#17788f"),
     "button_primary_background_fill_hover": ("#0b4856", "#1c8aa4"),
@@ -27,8 +25,8 @@ def theme() -> gr.themes.Base:
         primary_hue=gr.themes.colors.cyan,
         neutral_hue=gr.themes.colors.slate,
         radius_size=gr.themes.sizes.radius_sm,
-        font=SYSTEM_FONTS,
-        font_mono=MONO_FONTS,
+        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
+        font_mono=["ui-monospace", "Consolas", "monospace"],
     )
     light = {name: colour for name, (colour, _) in COLOURS.items()}
     dark = {f"{name}_dark": colour for name, (_, colour) in COLOURS.items()}

@@ -15,7 +15,6 @@ from pydantic import create_model
 from boxoffice.forecasts.request import CLASSIC_FIELDS
 
 MODEL = "BENCH_MODEL"  # environment variable: the classic service's pickle
-TREES = 200
 Film = create_model("Film", **dict.fromkeys(CLASSIC_FIELDS, float))
 
 
@@ -34,7 +33,7 @@ def train_classic(films: pd.DataFrame, path: Path) -> None:
     """Pickle a random forest for the fields of the classic request and `revenue` (nominal USD)."""
     from sklearn.ensemble import RandomForestRegressor  # the constant service goes without
 
-    forest = RandomForestRegressor(n_estimators=TREES, random_state=42, n_jobs=-1)
+    forest = RandomForestRegressor(n_estimators=200, random_state=42, n_jobs=-1)
     forest.fit(films[list(Film.model_fields)], np.log1p(films["revenue"]))
     forest.n_jobs = None
     path.write_bytes(pickle.dumps(forest))

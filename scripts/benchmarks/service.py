@@ -34,12 +34,7 @@ BODIES = 1000  # different films that are asked about in turn
 PATIENCE = 120  # seconds until a service that does not answer has failed
 OPTIONS = ("--host", HOST, "--no-access-log", "--log-level", "warning")
 REVENUE, SUCCESS = "/predict/revenue", "/predict/success"
-
-
-class Part(StrEnum):
-    load = "load"
-    start = "start"
-    tables = "tables"
+Part = StrEnum("Part", ["load", "start", "tables"])
 
 
 class BenchError(Exception):

@@ -50,12 +50,10 @@ def read_source(source: str) -> pd.DataFrame:
     known &= films[stated].notna().all(axis=1)
     known &= films["production_companies"].str.len() > len("[]")
     films = films[known].reset_index(drop=True)
-    if "popularity" not in films:
-        films["popularity"] = films["vote_count"] ** 0.4
-    for name in ("homepage", "tagline"):
-        if name not in films:
-            films[name] = None
-    return films.assign(original_title=films["title"], overview="", status="Released")
+    made_up = {"popularity": films["vote_count"] ** 0.4, "homepage": None, "tagline": None}
+    lacking = {name: made_up[name] for name in made_up if name not in films}
+    texts = {"original_title": films["title"], "overview": "", "status": "Released"}
+    return films.assign(**lacking, **texts)
 
 
 def requests(films: pd.DataFrame) -> pd.DataFrame:
