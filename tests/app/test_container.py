@@ -43,10 +43,10 @@ class Image:
 
     def __init__(self, root, media="0"):
         self.root, self.srv = root, root / "srv"
-        for name in ("srv", "tmp", "root/bin"):
+        for name in ("srv", "tmp", "bin/python-bin"):
             (root / name).mkdir(parents=True)
-        (root / "root" / "bin" / "python").symlink_to(sys._base_executable)
-        DOCKERFILE.parent_env = {"PATH": "/root/bin:/usr/bin:/bin"}
+        (root / "bin" / "python-bin" / "python").symlink_to(sys._base_executable)
+        DOCKERFILE.parent_env = {"PATH": "/bin/python-bin:/usr/bin:/bin"}
         DOCKERFILE.build_args = {"MEDIA": media}
         self.runs = [  # the environment of each RUN line
             {name: self.inside(value) for name, value in (context.args | context.envs).items()}
