@@ -12,12 +12,11 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TextIO
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 Format = Literal["csv", "parquet"]
@@ -43,16 +42,12 @@ class TableError(ValueError):
 class Chunk:
     """Some rows of a table, and what is wrong with those that couldn't be read as they are.
 
-    Attributes
-    ----------
-    faults : dict of place in the chunk to texts
-    broken : set of places
-        Rows of a CSV whose cells can't be told apart: some may stand in the wrong column.
+    Cells of `broken` rows of a CSV can't be told apart: some may stand in the wrong column.
     """
 
     rows: pa.RecordBatch
-    faults: dict[int, list[str]] = field(default_factory=dict)
-    broken: set[int] = field(default_factory=set)
+    faults: dict[int, list[str]]  # by place in the chunk
+    broken: frozenset[int] = frozenset()
 
 
 def shown(names: list[str]) -> str:
@@ -227,7 +222,7 @@ class CsvTable:
             yield self._chunk(rows, faults)
 
     def _chunk(self, rows: list[list[str]], faults: dict[int, list[str]]) -> Chunk:
-        broken = set(faults)
+        broken = frozenset(faults)
         columns = [
             _text_column(name, [cell or None for cell in cells], faults)
             for name, cells in zip(self.names, zip(*rows, strict=True), strict=True)
@@ -352,12 +347,3 @@ def storable(format: Format, schema: pa.Schema) -> pa.Schema:
             )
         fields.append(column.with_type(pa.string() if is_text(kind) else kind))
     return pa.schema(fields)
-
-
-def open_writer(
-    format: Format, schema: pa.Schema, sink: BinaryIO, compression: str | dict[str, str]
-) -> pa.csv.CSVWriter | pq.ParquetWriter:
-    """A writer of batches of a schema that `storable` gave; `compression` is that of Parquet."""
-    if format == "csv":
-        return pa.csv.CSVWriter(sink, schema)
-    return pq.ParquetWriter(sink, schema, compression=compression)

@@ -10,17 +10,12 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
-from boxoffice.forecasts.table_files import (
-    Chunk,
-    Format,
-    TableError,
-    open_table,
-    open_writer,
-    storable,
-)
+from boxoffice.forecasts.table_files import Chunk, Format, TableError, open_table, storable
 
 __all__ = ["Format", "Summary", "TableError", "iter_scored", "score_file"]
 
@@ -122,7 +117,11 @@ def iter_scored(
         metadata = table.schema.metadata if len(passed) == len(table.schema) else None
         fields = [table.schema.field(place) for place in passed]
         schema = storable(out_format, pa.schema([*fields, *ADDED], metadata))
-        with open_writer(out_format, schema, sink, table.compression) as writer:
+        if out_format == "csv":
+            writer = pa.csv.CSVWriter(sink, schema)
+        else:
+            writer = pq.ParquetWriter(sink, schema, compression=table.compression)
+        with writer:
             for chunk, faults, answers in _in_order(forecasts, table.chunks(chunk_rows)):
                 columns = [*(chunk.rows.column(place) for place in passed), *answers]
                 batch = pa.RecordBatch.from_arrays(columns, schema.names)
