@@ -65,8 +65,7 @@ class FilmModels:
         self.drivers = Drivers(self.features, typical, imputed)
         self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
         self.ranges = _ranges(self.revenue)
-        # More features than one, as those of a budget in the market of its time, have no common
-        # typical value.
+        # Of several features, as those of a budget in the market of its time, no value is typical.
         parts = [part_of(feature) for feature in self.features]
         self.typical = {
             part: _STATED[feature][1](median)

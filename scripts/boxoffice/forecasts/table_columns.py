@@ -44,17 +44,11 @@ from boxoffice.forecasts.request import (
     FIRST_FILM,
     LAST_FILM,
     MOST_TEXT,
+    SHOWN,
     expected,
     limits,
 )
-from boxoffice.forecasts.table_files import (
-    MOST_CELL,
-    VALUE_SHOWN,
-    Chunk,
-    TableError,
-    is_text,
-    shown,
-)
+from boxoffice.forecasts.table_files import MOST_CELL, Chunk, TableError, is_text, shown
 
 REQUIRED_COLUMNS = ("budget", "release_date")
 # column -> the field of a request that it corresponds to
@@ -203,7 +197,7 @@ class ChunkReader:
             if value is None or value != value:
                 fault = f"{name} is missing: it must be {takes}"
             else:
-                fault = f"{name}: {str(value)[:VALUE_SHOWN]} is not {takes}"
+                fault = f"{name}: {str(value)[:SHOWN]} is not {takes}"
             self.faults.setdefault(row, []).append(fault)
 
     def _text(self, name: str) -> pa.Array:

@@ -19,6 +19,8 @@ from typing import BinaryIO, Literal, Self, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from boxoffice.forecasts.request import SHOWN
+
 Format = Literal["csv", "parquet"]
 
 MOST_CELL = csv.field_size_limit()  # characters: 131,072; the longest of TMDB 5000 has 62,970
@@ -29,7 +31,6 @@ CHUNK_BYTES = 2**24  # of text in one chunk
 COMPRESSION = "snappy"  # of Parquet
 READ_AHEAD = 2**16  # bytes
 NAMES_SHOWN = 30
-VALUE_SHOWN = 80
 
 OPEN_QUOTE = "a quote is not closed, or not doubled inside a cell"
 
@@ -53,7 +54,7 @@ class Chunk:
 def shown(names: list[str]) -> str:
     """A list of columns for a message, cut where it is long."""
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(name[:VALUE_SHOWN] for name in names[:NAMES_SHOWN]) + more
+    return ", ".join(name[:SHOWN] for name in names[:NAMES_SHOWN]) + more
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -91,7 +92,7 @@ def _text_column(name: str, cells: list[str | None], faults: dict[int, list[str]
         texts = [cell and _as_utf8(cell) for cell in cells]
     for row, (cell, text) in enumerate(zip(cells, texts, strict=True)):
         if text != cell:
-            faults.setdefault(row, []).append(f"{name}: {text[:VALUE_SHOWN]} is not UTF-8")
+            faults.setdefault(row, []).append(f"{name}: {text[:SHOWN]} is not UTF-8")
     return pa.array(texts, pa.string())
 
 
