@@ -13,7 +13,7 @@ from boxoffice.files import replacing
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import faults
 from boxoffice.forecasts.table_files import open_table
-from boxoffice.forecasts.tables import Summary, TableError, score_file
+from boxoffice.forecasts.tables import TableError, score_file
 from boxoffice.model_files import ModelFileError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
@@ -77,13 +77,7 @@ def predict_film(text: str, models: Path) -> None:
 
 
 def stated_film(text: str) -> dict:
-    """The film that a JSON text states.
-
-    Raises
-    ------
-    RequestError
-        With all its faults.
-    """
+    """The film that a JSON text states; an error names all its faults."""
     try:
         film = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -107,34 +101,8 @@ def predict_table(films: Path, out: Path, models: Path) -> None:
         tqdm(total=total, unit=" films", disable=None) as bar,
     ):
         summary = score_file(
-            forecasts,
-            films,
-            source_format,
-            file,
-            out_format,
-            progress=lambda done: bar.update(done - bar.n),
+            forecasts, films, source_format, file, out_format, lambda done: bar.update(done - bar.n)
         )
-    report(summary, out)
-    if summary.rows and not summary.scored:
-        raise RequestError(f"no row could be scored; {out} says of each why")
-
-
-def format_of(path: Path) -> str:
-    """What a file's name says that it holds.
-
-    Raises
-    ------
-    RequestError
-        If it ends in neither.
-    """
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError as error:
-        raise RequestError(f"{path} must end in {' or '.join(FORMATS)}") from error
-
-
-def report(summary: Summary, out: Path) -> None:
-    """Say what was done, and why some rows weren't scored."""
     typer.echo(
         f"{out}: {summary.rows:,} films, {summary.scored:,} scored, {summary.rejected:,} rejected"
     )
@@ -142,6 +110,16 @@ def report(summary: Summary, out: Path) -> None:
         typer.echo(f"  {reason}")
     if summary.rejected > len(summary.reasons):
         typer.echo("  ... the column error has the others")
+    if summary.rows and not summary.scored:
+        raise RequestError(f"no row could be scored; {out} says of each why")
+
+
+def format_of(path: Path) -> str:
+    """What a file's name says that it holds."""
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError as error:
+        raise RequestError(f"{path} must end in {' or '.join(FORMATS)}") from error
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ def known(tmp_path):
 
 
 def test_names_are_found_in_any_spelling_and_by_their_kind(known):
-    assert known.find("person", "PENELOPE  CRUZ") == 1
-    assert known.find("company", "Pixar") == 1
-    assert known.find("person", "Pixar") is None
-    assert known.find("person", "Nobody") is None
+    assert known.id_of("person", None, "PENELOPE  CRUZ") == 1
+    assert known.id_of("company", None, "Pixar") == 1
+    assert known.id_of("person", None, "Pixar") < 0
 
 
 def test_an_id_is_known_by_its_kind(known):
@@ -60,5 +59,5 @@ def test_who_is_unknown_keeps_the_id(known):
 def test_a_long_name_is_found_and_not_kept(known):
     long = "Penelope " * 10_000
     kept = names._cached_key.cache_info().currsize
-    assert known.find("person", long) is None
+    assert known.id_of("person", None, long) < 0
     assert names._cached_key.cache_info().currsize == kept

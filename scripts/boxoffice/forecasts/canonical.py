@@ -109,17 +109,16 @@ def genre_flags_of(names: list[str]) -> tuple[float, ...]:
 
 def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
     """Films as the fields of `request.Film` state them; None and absent are unknown."""
-
-    def before_release(rows: np.ndarray) -> BeforeRelease:
-        return _before_release([films[row] for row in rows.tolist()], names)
-
     numbers = {
         column: np.array([film.get(field) for film in films], dtype=float)
         for field, column in COLUMN_OF_FIELD.items()
     }
     flags = np.array([_genre_flags(film) for film in films])
-    right = np.ones(len(films), dtype=bool)
-    return Films(known_numbers(numbers) | genre_columns(flags), right, before_release)
+    return Films(
+        columns=known_numbers(numbers) | genre_columns(flags),
+        right=np.ones(len(films), dtype=bool),
+        before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
+    )
 
 
 def _genre_flags(film: dict[str, Any]) -> tuple[float, ...]:
@@ -150,7 +149,7 @@ def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
         stated = [film.get(role) for film in films]
         if any(people is not None for people in stated):
             roles[role] = [
-                None if people is None else _member_ids(role, kind, people, names)
+                None if people is None else counted(role, _ids(kind, people, names))
                 for people in stated
             ]
     return BeforeRelease(
@@ -164,11 +163,8 @@ def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
     )
 
 
-def _member_ids(role: str, kind: str, people: list[str | int], names: Names) -> Ids:
-    return counted(
-        role,
-        [each if isinstance(each, int) else names.id_of(kind, None, each) for each in people],
-    )
+def _ids(kind: str, people: list[str | int], names: Names) -> Ids:
+    return [each if isinstance(each, int) else names.id_of(kind, None, each) for each in people]
 
 
 def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
@@ -190,21 +186,14 @@ def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
         if genre(name) is None
     ]
     for role, kind in KINDS.items():
-        if people := film.get(role):
-            warnings += _people_warnings(role, kind, people, names)
-    return warnings
-
-
-def _people_warnings(role: str, kind: str, people: list[str | int], names: Names) -> list[str]:
-    most = MOST[role]
-    ids = [each if isinstance(each, int) else names.find(kind, each) for each in people[:most]]
-    warnings = [
-        f"{role}: {each} has no track record in the training films"
-        for each, number in zip(people, ids, strict=False)
-        if number is None or not names.has(kind, number)
-    ]
-    if len(people) > most:
-        warnings.append(f"{role}: the first {most} count, as in the training films")
+        people, most = film.get(role) or [], MOST[role]
+        warnings += [
+            f"{role}: {each} has no track record in the training films"
+            for each, number in zip(people[:most], _ids(kind, people[:most], names), strict=True)
+            if not names.has(kind, number)
+        ]
+        if len(people) > most:
+            warnings.append(f"{role}: the first {most} count, as in the training films")
     return warnings
 
 

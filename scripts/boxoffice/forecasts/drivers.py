@@ -32,20 +32,15 @@ _FEATURE_PARTS = {
     "english": "original_language",
     "american": "countries",
 }
+# Parts whose words are others than their names.
 WORDS = {
-    "budget": "budget",
-    "popularity": "popularity",
-    "runtime": "runtime",
     "vote_avg": "mean vote",
     "vote_count": "number of votes",
     "release_year": "year of release",
     "release_date": "day of release",
     "original_language": "language",
     "countries": "country",
-    "genres": "genres",
-    "certificate": "certificate",
     "franchise": "series",
-    "writers": "writers",
     "editor": "editing",
     "executives": "executive producers",
 }
@@ -130,13 +125,9 @@ class Drivers:
             if abs(effect) >= LEAST:
                 effects[number].append((self.parts[place], effect))
         return [
-            (forecast, sorted(found, key=_size, reverse=True)[:_MOST])
+            (forecast, sorted(found, key=lambda effect: -abs(effect[1]))[:_MOST])
             for forecast, found in zip(answers, effects, strict=False)
         ]
-
-
-def _size(effect: tuple[str, float]) -> float:
-    return abs(effect[1])
 
 
 def factor_words(effect: float) -> str:
@@ -147,11 +138,8 @@ def factor_words(effect: float) -> str:
 
 def point_words(effect: float) -> str:
     """An effect on a probability: 0.123 -> '+12 percentage points'."""
-    return (
-        f"{100 * effect:+.0f} percentage points"
-        if abs(effect) >= 0.01
-        else (f"{100 * effect:+.1f} percentage points")
-    )
+    digits = 0 if abs(effect) >= 0.01 else 1
+    return f"{100 * effect:+.{digits}f} percentage points"
 
 
 def value_words(part: str, value: Any) -> str:

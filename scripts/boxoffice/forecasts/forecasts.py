@@ -3,8 +3,8 @@
 The API, its page, tables and the command line all answer through this module.
 """
 
-import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,18 +28,22 @@ from boxoffice.forecasts.drivers import (
 )
 from boxoffice.forecasts.features import Past, features_of
 from boxoffice.forecasts.names import Names
-from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS
+from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
-# How a feature of the card reads in a request's terms: its field, and back from feature to value.
-RANGED = {
-    "log_budget": ("budget", np.expm1),
-    "runtime": ("runtime", float),
-    "popularity": ("popularity", float),
-    "vote_average": ("vote_avg", float),
-    "vote_count": ("vote_count", float),
-    "release_year": ("release_year", float),
+
+
+def _short_words(field: str, value: float) -> str:
+    """To four digits, for cards hold logarithms to six: $20,000,000 and not $19,999,142."""
+    return value_words(field, float(f"{value:.4g}"))
+
+
+# Features that requests state: the field, and a value of the feature in words.
+_STATED = {
+    **{column: (field, partial(_short_words, field)) for field, column in COLUMN_OF_FIELD.items()},
+    "log_budget": ("budget", lambda value: _short_words("budget", np.expm1(value))),
+    **{name: (name, "{:,g}".format) for name in Engagement.model_fields},
 }
 
 
@@ -60,26 +64,13 @@ class FilmModels:
             typical = np.where(typical == 0, 0.0, np.nan)
         self.drivers = Drivers(self.features, typical, imputed)
         self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
-        ends = np.stack([self.revenue.minimum, self.revenue.maximum])
-        ends += np.abs(ends) * [[-EDGE], [EDGE]]
-        self._limits = [
-            (place, *ends[:, place].tolist())
-            for place, name in enumerate(self.features)
-            if name in RANGED
-        ]
-        self.typical = self._typical_words()
-
-    def _typical_words(self) -> dict[str, str]:
-        """The median of each part that one feature speaks of, in words.
-
-        More features, as those of a budget in the market of its time, have no common value.
-        """
+        self.ranges = _ranges(self.revenue)
+        # Of several features, as those of a budget in the market of its time, no value is typical.
         parts = [part_of(feature) for feature in self.features]
-        return {
-            field: value_words(field, _short(back(median)))
-            for feature, median in zip(self.features, self.revenue.median.tolist(), strict=True)
-            for field, back in [RANGED.get(feature, (None, None))]
-            if field is not None and parts.count(field) == 1
+        self.typical = {
+            part: _STATED[feature][1](median)
+            for feature, part, median in zip(self.features, parts, self.revenue.median, strict=True)
+            if feature in _STATED and parts.count(part) == 1
         }
 
     def in_usd(self, log_revenue: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,14 +80,14 @@ class FilmModels:
 
     def revenue_heads(self, log_revenues: list[float]) -> list[dict[str, Any]]:
         """The first fields of answers about revenue."""
-        ends = zip(*(each.tolist() for each in self.in_usd(np.array(log_revenues))), strict=True)
+        usd = (each.tolist() for each in self.in_usd(np.array(log_revenues)))
         return [
             {
                 "predicted_revenue": revenue,
                 "log_revenue": log_revenue,
                 "interval": {"nominal": self.nominal, "lower": lower, "upper": upper},
             }
-            for log_revenue, (revenue, lower, upper) in zip(log_revenues, ends, strict=True)
+            for log_revenue, revenue, lower, upper in zip(log_revenues, *usd, strict=True)
         ]
 
     def success_heads(self, probabilities: list[float]) -> list[dict[str, Any]]:
@@ -108,14 +99,6 @@ class FilmModels:
                 "probability_success": probability,
             }
             for probability in probabilities
-        ]
-
-    def outside(self, film: list[float]) -> list[str]:
-        """A warning for each feature that lies outside the training films' range."""
-        return [
-            self._outside_words(place)
-            for place, low, high in self._limits
-            if film[place] < low or film[place] > high
         ]
 
     def told(
@@ -140,17 +123,6 @@ class FilmModels:
                 }
             )
         return told
-
-    def _outside_words(self, place: int) -> str:
-        field, back = RANGED[self.features[place]]
-        least, most = (
-            value_words(field, _short(back(end[place])))
-            for end in (self.revenue.minimum, self.revenue.maximum)
-        )
-        return (
-            f"{field} is outside the training films' range, {least} to {most}: "
-            "the forecast is an extrapolation"
-        )
 
 
 class Answering(NamedTuple):
@@ -191,15 +163,11 @@ class Forecasts:
         self._pre_release = FilmModels("pre_release", folder)
         self._hit = ExportedModel("hit", folder)
         self._segments = ExportedModel("segments", folder)
-        loaded = (
-            self._classic.revenue,
-            self._classic.success,
-            self._pre_release.revenue,
-            self._pre_release.success,
-            self._hit,
-            self._segments,
-        )
+        both = self._classic, self._pre_release
+        loaded = [getattr(models, target) for models in both for target in ("revenue", "success")]
+        loaded += [self._hit, self._segments]
         self.cards = {model.card["name"]: model.card for model in loaded}
+        self._hit_ranges, self._segment_ranges = _ranges(self._hit), _ranges(self._segments)
         _check_files(folder, self._pre_release.revenue.card)
         self._past = Past(folder / "history.parquet")
         self.known_films = self._past.films
@@ -213,8 +181,7 @@ class Forecasts:
 
     def revenue(self, film: dict[str, Any]) -> dict[str, Any]:
         """What one film will earn; see `revenues`."""
-        (answer,) = self.revenues([film])
-        return answer
+        return self.revenues([film])[0]
 
     def revenues(self, films: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What each film will earn, and why.
@@ -235,8 +202,7 @@ class Forecasts:
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
         """Whether one film will earn more than 1.5 times its budget; see `successes`."""
-        (answer,) = self.successes([film])
-        return answer
+        return self.successes([film])[0]
 
     def successes(self, films: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Whether each film will earn more than 1.5 times its budget, and why.
@@ -264,7 +230,8 @@ class Forecasts:
                 answers[row] = head | {
                     "model": model.card["name"],
                     "drivers": models.told(film, effects, effect_words),
-                    "warnings": self._warnings(film, models) + models.outside(values),
+                    "warnings": self._warnings(film, models)
+                    + _outside(models.ranges, values, "forecast"),
                 }
         return answers
 
@@ -283,7 +250,7 @@ class Forecasts:
             "hit": probability >= 0.5,
             "hit_probability": probability,
             "model": "hit",
-            "warnings": _engagement_warnings(self._hit, features[0]),
+            "warnings": _outside(self._hit_ranges, features[0], "answer"),
         }
 
     def segment(self, film: dict[str, float]) -> dict[str, Any]:
@@ -301,7 +268,7 @@ class Forecasts:
             "segment": self._segments.card["segments"][number],
             **{name: float(scaled @ np.array(weights)) for name, weights in scores.items()},
             "model": "segments",
-            "warnings": _engagement_warnings(self._segments, features[0]),
+            "warnings": _outside(self._segment_ranges, features[0], "answer"),
         }
 
     def score(self, films: Films) -> dict[str, np.ndarray]:
@@ -388,20 +355,42 @@ def _alike(features: np.ndarray, names: list[str]) -> np.ndarray:
     return np.lexsort(keys)  # the last counts most
 
 
+def _ranges(model: ExportedModel) -> list[tuple[int, float, float, str]]:
+    """Of each feature that requests state: its place, lowest and highest value, and the words."""
+    ranges = []
+    for place, feature in enumerate(model.features):
+        if feature in _STATED:
+            field, words = _STATED[feature]
+            low, high = float(model.minimum[place]), float(model.maximum[place])
+            said = f"{field} is outside the training films' range, {words(low)} to {words(high)}"
+            ranges.append((place, low - EDGE * abs(low), high + EDGE * abs(high), said))
+    return ranges
+
+
+def _outside(
+    ranges: list[tuple[int, float, float, str]], film: list[float], what: str
+) -> list[str]:
+    """A warning for each feature that lies outside its range; what is unknown doesn't."""
+    return [
+        f"{said}: the {what} is an extrapolation"
+        for place, low, high, said in ranges
+        if film[place] < low or film[place] > high
+    ]
+
+
 def _interval(card: dict[str, Any], folder: Path) -> tuple[float, float, float]:
     """Nominal level and ends, relative to a forecast, of a card."""
+    stated = card.get("interval")
     try:
-        ends = [float(card["interval"][key]) for key in ("nominal", "lower", "upper")]
-    except (KeyError, TypeError, ValueError) as error:
-        ends = [math.nan] * 3
-        reason = f"lacks {error}"
-    else:
-        reason = f"has {ends}"
-    if not (0 < ends[0] < 1 and ends[1] < ends[2]):
+        nominal, lower, upper = (float(stated[key]) for key in ("nominal", "lower", "upper"))
+        right = 0 < nominal < 1 and lower < upper
+    except (KeyError, TypeError, ValueError):
+        right = False
+    if not right:
         raise ModelFileError(
-            f"{folder / card['name']}.json {reason} for its interval: run `dvc repro`"
+            f"{folder / card['name']}.json has {stated} for its interval: run `dvc repro`"
         )
-    return tuple(ends)
+    return nominal, lower, upper
 
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:
@@ -414,23 +403,5 @@ def _check_files(folder: Path, card: dict[str, Any]) -> None:
         checked_bytes(folder / name, card["files"][name])
 
 
-def _short(value: float) -> float:
-    """To four digits, for cards hold logarithms to six: $20,000,000 and not $19,999,142."""
-    return float(f"{value:.4g}")
-
-
 def _engagement(model: ExportedModel, film: dict[str, float]) -> np.ndarray:
     return np.array([[film[name] for name in model.features]], dtype=float)
-
-
-def _engagement_warnings(model: ExportedModel, film: np.ndarray) -> list[str]:
-    warnings = []
-    for name, value, low, high in zip(
-        model.features, film, model.minimum, model.maximum, strict=True
-    ):
-        if not low - EDGE * abs(low) <= value <= high + EDGE * abs(high):
-            warnings.append(
-                f"{name} is outside the training films' range, {low:,g} to {high:,g}: "
-                "the answer is an extrapolation"
-            )
-    return warnings

@@ -32,17 +32,9 @@ class Names:
 
     def __init__(self, path: Path, ids: dict[str, set[int]]):
         table = pd.read_parquet(path)
-        named = list(zip(table["kind"], table["key"], strict=True))
-        numbers = table["id"].tolist()
-        self._ids = dict(zip(named, numbers, strict=True))
-        self._keys = {
-            (kind, number): key for (kind, key), number in zip(named, numbers, strict=True)
-        }
+        self._ids = table.set_index(["kind", "key"])["id"].to_dict()
+        self._keys = {(kind, number): key for (kind, key), number in self._ids.items()}
         self._all = ids
-
-    def find(self, kind: str, name: str) -> int | None:
-        """The id of a 'person' or a 'company' by name; None if no training film has it."""
-        return self._ids.get((kind, _key(name)))
 
     def has(self, kind: str, number: int) -> bool:
         """Whether a training film names this id."""

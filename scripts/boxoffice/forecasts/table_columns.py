@@ -26,6 +26,7 @@ from boxoffice.films.credits import (
 from boxoffice.films.features import certificate_flags
 from boxoffice.films.normalise import known_numbers
 from boxoffice.forecasts.canonical import (
+    COLUMN_OF_FIELD,
     UNKNOWN_GENRES,
     BeforeRelease,
     Films,
@@ -43,26 +44,16 @@ from boxoffice.forecasts.request import (
     FIRST_FILM,
     LAST_FILM,
     MOST_TEXT,
+    SHOWN,
     expected,
     limits,
 )
-from boxoffice.forecasts.table_files import (
-    MOST_CELL,
-    VALUE_SHOWN,
-    Chunk,
-    TableError,
-    is_text,
-    shown,
-)
+from boxoffice.forecasts.table_files import MOST_CELL, Chunk, TableError, is_text, shown
 
 REQUIRED_COLUMNS = ("budget", "release_date")
 # column -> the field of a request that it corresponds to
 FIELD_OF_COLUMN = {
-    "budget": "budget",
-    "runtime": "runtime",
-    "popularity": "popularity",
-    "vote_average": "vote_avg",
-    "vote_count": "vote_count",
+    column: field for field, column in COLUMN_OF_FIELD.items() if column != "release_year"
 }
 SHORT_TEXTS = ("title", "original_language", "certificate")
 CREDITS = ("production_companies", "cast", "crew")  # read for the pre-release models alone
@@ -109,7 +100,7 @@ def _cell_takes(name: str) -> str:
 
 
 def _readable(name: str, kind: pa.DataType) -> bool:
-    if is_text(kind) or pa.types.is_null(kind):
+    if is_text(kind):
         return True
     if name in FIELD_OF_COLUMN:
         return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -176,7 +167,9 @@ class ChunkReader:
         self._days = self._dates()
         numbers["release_year"] = self._days.astype("datetime64[Y]").astype("int64") + 1970.0
         for name in SHORT_TEXTS:
-            self._check_length(name)
+            cells = self._text(name)
+            long = pc.fill_null(pc.greater(pc.utf8_length(cells), MOST_TEXT), False)
+            self._note(np.flatnonzero(long), name, cells, A_TEXT)
         columns = known_numbers(numbers)
         columns |= genre_columns(self._listed("genres", genre_flags_of, UNKNOWN_GENRES))
         self._american = self._listed("production_countries", country_flag, np.nan)
@@ -204,7 +197,7 @@ class ChunkReader:
             if value is None or value != value:
                 fault = f"{name} is missing: it must be {takes}"
             else:
-                fault = f"{name}: {str(value)[:VALUE_SHOWN]} is not {takes}"
+                fault = f"{name}: {str(value)[:SHOWN]} is not {takes}"
             self.faults.setdefault(row, []).append(fault)
 
     def _text(self, name: str) -> pa.Array:
@@ -212,8 +205,6 @@ class ChunkReader:
         if name not in self.columns:
             return pa.nulls(self.rows.num_rows, pa.string())
         cells = self.rows[name]
-        if pa.types.is_null(cells.type):
-            return cells.cast(pa.string())
         if pa.types.is_dictionary(cells.type):
             cells = cells.dictionary_decode()
         if not pa.types.is_large_string(cells.type):
@@ -226,7 +217,7 @@ class ChunkReader:
     def _number(self, name: str) -> np.ndarray:
         """A column of numbers, NaN where a row has none: float64 of shape (n,)."""
         cells = self.rows[name]
-        if is_text(cells.type) or pa.types.is_null(cells.type):
+        if is_text(cells.type):
             cells = self._text(name)
             values = pd.to_numeric(cells.to_pandas(), errors="coerce").to_numpy(float, copy=True)
             stated = cells.is_valid().to_numpy(zero_copy_only=False)
@@ -242,7 +233,7 @@ class ChunkReader:
     def _dates(self) -> np.ndarray:
         """Days of release: datetime64[D] of shape (n,), NaT where a row has none."""
         cells = self.rows["release_date"]
-        if is_text(cells.type) or pa.types.is_null(cells.type):
+        if is_text(cells.type):
             cells = self._text("release_date")
             distinct, code = _distinct(cells)
             dates = pd.to_datetime(
@@ -255,13 +246,6 @@ class ChunkReader:
         known = (dates >= np.datetime64(FIRST_FILM)) & (dates <= np.datetime64(LAST_FILM))
         self._note(np.flatnonzero(~known), "release_date", cells, A_DATE)
         return np.where(known, dates, np.datetime64("NaT"))
-
-    def _check_length(self, name: str) -> None:
-        if name in self.columns:
-            cells = self._text(name)
-            long = pc.fill_null(pc.greater(pc.utf8_length(cells), MOST_TEXT), False)
-            if pc.any(long).as_py():
-                self._note(np.flatnonzero(long), name, cells, A_TEXT)
 
     def _coded(self, name: str, read: Callable[[str | None], object], kind: type) -> np.ndarray:
         """What a function makes of the texts of a column, asked once for each."""
@@ -284,32 +268,32 @@ class ChunkReader:
     def _members(self, rows: np.ndarray) -> dict[str, list[Ids | None]]:
         """The ids of each role that the models read and the table has."""
         told = [role for role in self._roles if _COLUMN_OF_ROLE[role] in self.columns]
-        columns = dict.fromkeys(_COLUMN_OF_ROLE[role] for role in told)
-        cells = {name: self._text(name).take(pa.array(rows)).to_pylist() for name in columns}
+        columns = {_COLUMN_OF_ROLE[role] for role in told}
         found: dict[str, list[Ids | None]] = {}
-        if "title" in cells:
-            found["franchise"] = franchise_ids(cells["title"])
-        if "production_companies" in cells:
-            found["companies"] = [
-                None if listed is None else self._counted("companies", listed)
-                for listed in self._lists("production_companies", cells, rows)
-            ]
-        if "cast" in cells:
-            found |= self._cast(self._lists("cast", cells, rows))
-        if "crew" in cells:
-            found |= self._crew(self._lists("crew", cells, rows))
+        if "title" in columns:
+            found["franchise"] = franchise_ids(self._cells("title", rows))
+        if "production_companies" in columns:
+            lists = self._lists("production_companies", rows)
+            found["companies"] = [self._counted("companies", listed) for listed in lists]
+        if "cast" in columns:
+            found |= self._cast(self._lists("cast", rows))
+        if "crew" in columns:
+            found |= self._crew(self._lists("crew", rows))
         return {role: found[role] for role in told}
 
-    def _lists(
-        self, name: str, cells: dict[str, list[str | None]], rows: np.ndarray
-    ) -> Iterator[list[Record] | None]:
-        for row, cell in zip(rows.tolist(), cells[name], strict=True):
+    def _cells(self, name: str, rows: np.ndarray) -> list[str | None]:
+        return self._text(name).take(pa.array(rows)).to_pylist()
+
+    def _lists(self, name: str, rows: np.ndarray) -> Iterator[list[Record] | None]:
+        for row, cell in zip(rows, self._cells(name, rows), strict=True):
             listed = None if cell is None else records(cell)
             if listed is None and cell is not None:
                 self._note(np.array([row]), name, self.rows[name], A_LIST)
             yield listed
 
-    def _counted(self, role: str, listed: list[Record]) -> Ids:
+    def _counted(self, role: str, listed: list[Record] | None) -> Ids | None:
+        if listed is None:
+            return None
         kind = KINDS[role]
         return counted(role, [self._id(kind, each.get("id"), each["name"]) for each in listed])
 
@@ -327,17 +311,13 @@ class ChunkReader:
             # Sources without billing have no `order`; sorting is stable and leaves them.
             billed = sorted(listed or (), key=lambda person: person.get("order", 0))[:BILLED]
             cast.append(None if listed is None else self._counted("cast", billed))
-            told = listed is not None and ("character" in billed[0] if billed else True)
-            played = (person.get("character") for person in billed)
+            told = listed is not None and (not billed or "character" in billed[0])
             wanted = told and "characters" in self._roles
+            played = (person.get("character") for person in billed)
             characters.append(character_names(played) if wanted else None)
         ids = iter(text_ids([name for names in characters for name in names or ()]))
-        return {
-            "cast": cast,
-            "characters": [
-                None if names is None else [next(ids) for _ in names] for names in characters
-            ],
-        }
+        numbered = [names and [next(ids) for _ in names] for names in characters]
+        return {"cast": cast, "characters": numbered}
 
     def _crew(self, lists: Iterator[list[Record] | None]) -> dict[str, list[Ids | None]]:
         crew: dict[str, list[Ids | None]] = {role: [] for role in CREW_ROLES}

@@ -11,13 +11,15 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TextIO
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
+
+from boxoffice.forecasts.request import SHOWN
 
 Format = Literal["csv", "parquet"]
 
@@ -29,7 +31,6 @@ CHUNK_BYTES = 2**24  # of text in one chunk
 COMPRESSION = "snappy"  # of Parquet
 READ_AHEAD = 2**16  # bytes
 NAMES_SHOWN = 30
-VALUE_SHOWN = 80
 
 OPEN_QUOTE = "a quote is not closed, or not doubled inside a cell"
 
@@ -42,36 +43,29 @@ class TableError(ValueError):
 class Chunk:
     """Some rows of a table, and what is wrong with those that couldn't be read as they are.
 
-    Attributes
-    ----------
-    faults : dict of place in the chunk to texts
-    broken : set of places
-        Rows of a CSV whose cells can't be told apart: some may stand in the wrong column.
+    Cells of `broken` rows of a CSV can't be told apart: some may stand in the wrong column.
     """
 
     rows: pa.RecordBatch
-    faults: dict[int, list[str]] = field(default_factory=dict)
-    broken: set[int] = field(default_factory=set)
+    faults: dict[int, list[str]]  # by place in the chunk
+    broken: frozenset[int] = frozenset()
 
 
 def shown(names: list[str]) -> str:
     """A list of columns for a message, cut where it is long."""
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(name[:VALUE_SHOWN] for name in names[:NAMES_SHOWN]) + more
+    return ", ".join(name[:SHOWN] for name in names[:NAMES_SHOWN]) + more
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column's type is text."""
-    types = pa.types
-    return (
-        types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_string_view(kind)
-        or (types.is_dictionary(kind) and is_text(kind.value_type))
-    )
+    """Whether a column's type is text, as is that of a column without any value."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return kind in (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 
 
-def open_table(source: Path, format: Format) -> "CsvTable | ParquetTable":
+@contextmanager
+def open_table(source: Path, format: Format) -> Iterator["CsvTable | ParquetTable"]:
     """Open a table and read what its columns are.
 
     Raises
@@ -83,9 +77,28 @@ def open_table(source: Path, format: Format) -> "CsvTable | ParquetTable":
     if format not in kinds:
         raise ValueError(f"unknown format {format!r}, expected csv or parquet")
     try:
-        return kinds[format](source)
+        file = source.open("rb")
     except FileNotFoundError as error:
         raise TableError("the file is missing: give the path of a CSV or Parquet file") from error
+    with file:
+        yield kinds[format](file)
+
+
+def _text_column(name: str, cells: list[str | None], faults: dict[int, list[str]]) -> pa.Array:
+    """Cells with surrogates in place of what isn't UTF-8 become text, with a fault in their row."""
+    try:
+        return pa.array(cells, pa.string())
+    except UnicodeEncodeError:
+        texts = [cell and _as_utf8(cell) for cell in cells]
+    for row, (cell, text) in enumerate(zip(cells, texts, strict=True)):
+        if text != cell:
+            faults.setdefault(row, []).append(f"{name}: {text[:SHOWN]} is not UTF-8")
+    return pa.array(texts, pa.string())
+
+
+def _as_utf8(text: str) -> str:
+    """Put U+FFFD in place of surrogates."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 # Parquet
@@ -94,25 +107,17 @@ def open_table(source: Path, format: Format) -> "CsvTable | ParquetTable":
 class ParquetTable:
     """A Parquet file; `row_count` is its number of rows, `compression` what suits its columns."""
 
-    def __init__(self, source: Path):
-        self.handle = source.open("rb")
+    def __init__(self, file: BinaryIO):
         try:
             # Without pre-buffering a row group, which may be the whole file, is read page by page.
-            self.file = pq.ParquetFile(self.handle, pre_buffer=False, buffer_size=READ_AHEAD)
+            self.file = pq.ParquetFile(file, pre_buffer=False, buffer_size=READ_AHEAD)
         except (pa.ArrowException, OSError) as error:
-            self.handle.close()
             raise TableError(
                 f"this is not a readable Parquet file ({error}): write it anew"
             ) from error
         self.schema = self.file.schema_arrow
         self.row_count = self.file.metadata.num_rows
         self.compression = dict.fromkeys(_well_compressed(self.file.metadata), COMPRESSION)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.handle.close()
 
     def chunks(self, most_rows: int) -> Iterator[Chunk]:
         """The rows in order, at most so many at a time.
@@ -154,55 +159,23 @@ def _well_compressed(metadata: pq.FileMetaData) -> list[str]:
 
 
 def _readable(batch: pa.RecordBatch) -> Chunk:
-    """Take text columns for UTF-8; a cell that isn't is a fault of its row."""
+    """Check that text columns are UTF-8, which not all writers do."""
     columns, faults = batch.columns, {}
-    for number, name in enumerate(batch.schema.names):
-        if not is_text(columns[number].type) or _is_utf8(columns[number]):
+    for place, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        if not is_text(column.type):
             continue
-        cells = [_decoded(cell) for cell in _bytes(columns[number])]
-        for row, (text, right) in enumerate(cells):
-            if not right:
-                faults.setdefault(row, []).append(not_utf8(name, text))
-        columns[number] = _as_type([text for text, _ in cells], columns[number].type)
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            if pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            contents = column.cast(pa.large_binary()).to_pylist()
+            cells = [
+                None if content is None else content.decode("utf-8", "surrogateescape")
+                for content in contents
+            ]
+            columns[place] = _text_column(name, cells, faults).cast(batch.schema.types[place])
     return Chunk(pa.RecordBatch.from_arrays(columns, schema=batch.schema), faults)
-
-
-def _is_utf8(column: pa.Array) -> bool:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _bytes(column: pa.Array) -> list[bytes | None]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_binary()).to_pylist()
-
-
-def _as_type(texts: list[str | None], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_dictionary(kind):
-        return pa.array(texts, pa.string()).cast(kind)
-    coded = pa.array(texts, pa.string()).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(
-        coded.indices.cast(kind.index_type),
-        coded.dictionary.cast(kind.value_type),
-        ordered=kind.ordered,
-    )
-
-
-def _decoded(cell: bytes | None) -> tuple[str | None, bool]:
-    if cell is None:
-        return None, True
-    text = cell.decode("utf-8", "replace")
-    return text, text.encode() == cell
-
-
-def not_utf8(column: str, text: str) -> str:
-    return f"{column}: {text[:VALUE_SHOWN]} is not UTF-8"
 
 
 # CSV
@@ -214,21 +187,11 @@ class CsvTable:
     row_count = None
     compression = COMPRESSION
 
-    def __init__(self, source: Path):
+    def __init__(self, file: BinaryIO):
         # Bytes that are no UTF-8 become surrogates, which tell them from all that is.
-        self.text = source.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-        try:
-            self.names = self._header()
-        except TableError:
-            self.text.close()
-            raise
+        self.text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+        self.names = self._header()
         self.schema = pa.schema([(name, pa.string()) for name in self.names])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.text.close()
 
     def _header(self) -> list[str]:
         reader = csv.reader(_Lines(self.text), strict=True)
@@ -238,7 +201,8 @@ class CsvTable:
             raise TableError(f"the header is not that of a CSV: {_in_words(error)}") from error
         if names is None:
             raise TableError("the file is empty: it needs a header and rows")
-        if any(map(_has_surrogates, names)) or "\0" in "".join(names):
+        header = "".join(names)
+        if _as_utf8(header) != header or "\0" in header:
             raise TableError("the file is not UTF-8: save it as UTF-8 and try again")
         if len(names) > MOST_COLUMNS:
             raise TableError(f"the table has {len(names):,} columns: leave out what isn't needed")
@@ -259,31 +223,12 @@ class CsvTable:
             yield self._chunk(rows, faults)
 
     def _chunk(self, rows: list[list[str]], faults: dict[int, list[str]]) -> Chunk:
-        broken = set(faults)
-        try:
-            columns = _text_columns(rows)
-        except UnicodeEncodeError:
-            _replace_surrogates(rows, self.names, faults)
-            columns = _text_columns(rows)
+        broken = frozenset(faults)
+        columns = [
+            _text_column(name, [cell or None for cell in cells], faults)
+            for name, cells in zip(self.names, zip(*rows, strict=True), strict=True)
+        ]
         return Chunk(pa.RecordBatch.from_arrays(columns, schema=self.schema), faults, broken)
-
-
-def _text_columns(rows: list[list[str]]) -> list[pa.Array]:
-    columns = zip(*rows, strict=True)
-    return [pa.array([cell or None for cell in column], pa.string()) for column in columns]
-
-
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
-
-
-def _replace_surrogates(rows: list[list[str]], names: list[str], faults: dict) -> None:
-    for number, cells in enumerate(rows):
-        for place, cell in enumerate(cells):
-            if not _has_surrogates(cell):
-                continue
-            cells[place] = cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            faults.setdefault(number, []).append(not_utf8(names[place], cells[place]))
 
 
 class _Lines:
@@ -313,15 +258,12 @@ class _Lines:
         self.taken.append(line)
         self.size += len(line)
         if self.size >= MOST_LINE:
-            self._skip_rest(line)
-            raise csv.Error(f"longer than {MOST_LINE}")
+            while line and not line.endswith(("\n", "\r")):
+                line = self.text.readline(MOST_LINE)
+            raise csv.Error(f"the row is longer than {MOST_LINE:,} characters")
         if len(self.taken) > MOST_LINES:
             raise csv.Error("too many lines")
         return line
-
-    def _skip_rest(self, line: str) -> None:
-        while line and not line.endswith(("\n", "\r")):
-            line = self.text.readline(MOST_LINE)
 
 
 def _records(text: TextIO, width: int) -> Iterator[tuple[list[str], str | None, int]]:
@@ -376,36 +318,10 @@ def _in_words(error: csv.Error) -> str:
     message = str(error)
     if message.startswith("field larger"):
         return f"a cell is longer than {MOST_CELL:,} characters"
-    if message.startswith("longer than"):
-        return f"the row is longer than {MOST_LINE:,} characters"
-    return OPEN_QUOTE
+    return message if message.startswith("the row") else OPEN_QUOTE
 
 
 # Writing
-
-
-class Pieces(io.RawIOBase):
-    """A file that hands on what is written to it."""
-
-    def __init__(self):
-        self.pieces, self.position = [], 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def write(self, content) -> int:
-        self.pieces.append(bytes(content))
-        self.position += len(content)
-        return len(content)
-
-    def take(self) -> bytes:
-        """What was written since the last call."""
-        content = b"".join(self.pieces)
-        self.pieces.clear()
-        return content
 
 
 def storable(format: Format, schema: pa.Schema) -> pa.Schema:
@@ -418,30 +334,17 @@ def storable(format: Format, schema: pa.Schema) -> pa.Schema:
     """
     if format == "parquet":
         return schema
-    return pa.schema([field.with_type(_cell_type(field)) for field in schema])
-
-
-def _cell_type(field: pa.Field) -> pa.DataType:
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    try:
-        pa.array([], kind).cast(pa.string())
-        as_text = not pa.types.is_binary(kind) and not pa.types.is_large_binary(kind)
-    except pa.ArrowNotImplementedError:
-        as_text = False
-    if not as_text:
-        raise TableError(
-            f"the column {field.name} holds {kind}, which a CSV can't: ask for Parquet"
-        )
-    return pa.string() if is_text(kind) else kind
-
-
-def open_writer(
-    format: Format, schema: pa.Schema, sink: BinaryIO, compression: str | dict[str, str]
-) -> pa.csv.CSVWriter | pq.ParquetWriter:
-    """What writes batches of a schema that `storable` gave: it has `write_batch` and `close`.
-
-    `compression` is that of a Parquet file, for all columns or by column.
-    """
-    if format == "csv":
-        return pa.csv.CSVWriter(sink, schema)
-    return pq.ParquetWriter(sink, schema, compression=compression)
+    fields = []
+    for column in schema:
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        try:
+            pa.array([], kind).cast(pa.string())
+            as_text = kind not in (pa.binary(), pa.large_binary())
+        except pa.ArrowNotImplementedError:
+            as_text = False
+        if not as_text:
+            raise TableError(
+                f"the column {column.name} holds {kind}, which a CSV can't: ask for Parquet"
+            )
+        fields.append(column.with_type(pa.string() if is_text(kind) else kind))
+    return pa.schema(fields)

@@ -1,5 +1,6 @@
 """Score a table of films in the TMDB 5000 schema: the same rows out, in order, with forecasts."""
 
+import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,18 +10,12 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
-from boxoffice.forecasts.table_files import (
-    Chunk,
-    Format,
-    Pieces,
-    TableError,
-    open_table,
-    open_writer,
-    storable,
-)
+from boxoffice.forecasts.table_files import Chunk, Format, TableError, open_table, storable
 
 __all__ = ["Format", "Summary", "TableError", "iter_scored", "score_file"]
 
@@ -87,7 +82,8 @@ def score_file(
         If the table can't be scored at all.
     """
     summary = Summary()
-    for _ in _written(forecasts, source, format, out_format, chunk_rows, summary, out):
+    for piece in iter_scored(forecasts, source, format, out_format, chunk_rows, summary):
+        out.write(piece)
         if progress:
             progress(summary.rows)
     return summary
@@ -112,52 +108,35 @@ def iter_scored(
     TableError
         Before the first piece, if the table can't be scored at all; later, if it turns out broken.
     """
-    sink = Pieces()
+    sink = io.BytesIO()
     summary = summary if summary is not None else Summary()
-    for _ in _written(forecasts, source, format, out_format, chunk_rows, summary, sink):
-        yield sink.take()
-
-
-def _written(
-    forecasts: Forecasts,
-    source: Path,
-    format: Format,
-    out_format: Format,
-    chunk_rows: int,
-    summary: Summary,
-    sink: BinaryIO | Pieces,
-) -> Iterator[None]:
-    """Write chunk after chunk, and at last what closes the file."""
     with open_table(source, format) as table:
         check_columns(table.schema)
-        passed = _passed_through(table.schema)
-        schema = storable(out_format, _with_added(table.schema, passed))
-        with open_writer(out_format, schema, sink, table.compression) as writer:
+        passed = [place for place, name in enumerate(table.schema.names) if name not in ADDED.names]
+        # What frames note of their columns is no longer true once one of them is replaced.
+        metadata = table.schema.metadata if len(passed) == len(table.schema) else None
+        fields = [table.schema.field(place) for place in passed]
+        schema = storable(out_format, pa.schema([*fields, *ADDED], metadata))
+        if out_format == "csv":
+            writer = pa.csv.CSVWriter(sink, schema)
+        else:
+            writer = pq.ParquetWriter(sink, schema, compression=table.compression)
+        with writer:
             for chunk, faults, answers in _in_order(forecasts, table.chunks(chunk_rows)):
-                columns = [chunk.rows.column(place) for place in passed]
-                writer.write_batch(_batch([*columns, *answers], schema))
+                columns = [*(chunk.rows.column(place) for place in passed), *answers]
+                batch = pa.RecordBatch.from_arrays(columns, schema.names)
+                writer.write_batch(batch.cast(schema))
                 summary.count(chunk.rows.num_rows, faults)
-                yield
-        yield
+                yield _taken(sink)
+        yield _taken(sink)
 
 
-def _passed_through(schema: pa.Schema) -> list[int]:
-    """The places of the columns that come out as they went in."""
-    return [place for place, name in enumerate(schema.names) if name not in ADDED.names]
-
-
-def _with_added(schema: pa.Schema, passed: list[int]) -> pa.Schema:
-    # What frames note of their columns is no longer true once one of them is replaced.
-    metadata = schema.metadata if len(passed) == len(schema) else None
-    return pa.schema([*(schema.field(place) for place in passed), *ADDED], metadata=metadata)
-
-
-def _batch(columns: list[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        column if column.type == kind else column.cast(kind)
-        for column, kind in zip(columns, schema.types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+def _taken(sink: io.BytesIO) -> bytes:
+    """Empty a file in memory."""
+    content = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return content
 
 
 def _in_order(
@@ -190,8 +169,7 @@ def _answers(answers: dict[str, np.ndarray], faults: dict[int, list[str]]) -> li
     faulty[list(faults)] = True
     numbers = [pa.array(answers[name], mask=faulty) for name in ADDED.names[:4]]
     model = np.where(answers["rated"], "classic", "pre_release").astype(object)
-    errors = pa.nulls(rows, pa.string())
-    if faults:
-        texts = ["; ".join(faults[row]) if row in faults else None for row in range(rows)]
-        errors = pa.array(texts, pa.string())
-    return [*numbers, pa.array(model, pa.string(), mask=faulty), errors]
+    errors = [None] * rows
+    for row, found in faults.items():
+        errors[row] = "; ".join(found)
+    return [*numbers, pa.array(model, pa.string(), mask=faulty), pa.array(errors, pa.string())]
