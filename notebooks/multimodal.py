@@ -38,10 +38,10 @@ splits = ["70/20/10", "75/15/10", "80/10/10"]
 folds = 5
 n_estimators = 200
 batch_size = 16
-epochs = 50
-learning_rate = 1e-4
+epochs = 30
+learning_rate = 3e-4
 weight_decay = 0.01
-patience = 10
+patience = 5
 all_films_batch_size = 64
 all_films_learning_rate = 4e-4
 
