@@ -26,7 +26,7 @@ DOCKERFILE = DockerfileParser(path=str(ROOT / "Dockerfile"))
 INSTALL_PIPENV, INSTALL, COMPILE, CHECK = range(4)  # the RUN lines
 LOCK = json.loads((ROOT / "Pipfile.lock").read_text("utf-8"))
 SETPRIV = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-INSIDE = re.compile(r"(?<![\w./}-])/(srv|tmp|root)\b")  # folders of the image
+INSIDE = re.compile(r"(?<![\w./}-])/(srv|tmp|root|opt)\b")  # folders of the image
 FLAGS = re.compile(r"^(--\S+\s+)+")
 # What a build gets from its machine: where packages come from, and how to reach it.
 MACHINE = re.compile(r"HOME|PIP_.*|PIPENV_PYPI_MIRROR|SSL_.*|(https?|no)_proxy", re.IGNORECASE)
@@ -43,10 +43,10 @@ class Image:
 
     def __init__(self, root, media="0"):
         self.root, self.srv = root, root / "srv"
-        for name in ("srv", "tmp", "bin/python-bin"):
+        for name in ("srv", "tmp", "opt/bin"):
             (root / name).mkdir(parents=True)
-        (root / "bin" / "python-bin" / "python").symlink_to(sys._base_executable)
-        DOCKERFILE.parent_env = {"PATH": "/bin/python-bin:/usr/bin:/bin"}
+        (root / "opt" / "bin" / "python").symlink_to(sys._base_executable)
+        DOCKERFILE.parent_env = {"PATH": "/opt/bin:/usr/bin:/bin"}
         DOCKERFILE.build_args = {"MEDIA": media}
         self.runs = [  # the environment of each RUN line
             {name: self.inside(value) for name, value in (context.args | context.envs).items()}

@@ -70,9 +70,10 @@ import nbformat, sys
 from pathlib import Path
 import run_notebook
 KERNELSPEC = {'kernelspec': {'name': 'python3', 'language': 'python', 'display_name': ''}}
-cell = nbformat.v4.new_code_cell("import torch; torch.backends.cpu.get_cpu_capability()")
 for exact in ({"exact": False}, {"exact": True}, {}):
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=KERNELSPEC)
+    params = nbformat.v4.new_code_cell("exact = None", metadata={"tags": ["parameters"]})
+    cell = nbformat.v4.new_code_cell("import torch; torch.backends.cpu.get_cpu_capability()")
+    notebook = nbformat.v4.new_notebook(cells=[params, cell], metadata=KERNELSPEC)
     done = run_notebook.execute(notebook, exact, Path(sys.argv[1]))
     print(exact, done.cells[-1].outputs[-1].data["text/plain"])
 """
