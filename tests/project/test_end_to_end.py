@@ -16,7 +16,6 @@ from boxoffice.films.splits import SPLITS
 from run_notebook import notebook_defaults, read_params, stage_params
 
 STAGES = ["preprocess", "synthesize", "segment", "regress", "classify", "poster", "multimodal"]
-IN_JUPYTER = ["segment", "regress", "poster"]  # K-Means, tabular models and a network
 
 
 def test_a_killed_run_leaves_no_kernel_behind(built):
@@ -116,11 +115,8 @@ def test_a_page_for_people_is_beside_every_executed_notebook(built):
 
 
 def test_notebooks_run_in_jupyter_and_give_the_same_results(built):
-    """With nbval, as Jupyter runs them; DVC then finds every output as its own runs left it.
-
-    One stage of each kind is enough: a second run of them all takes minutes.
-    """
-    for stage in IN_JUPYTER:
+    """With nbval, as Jupyter runs them; DVC then finds every output as its own runs left it."""
+    for stage in STAGES:
         path = built.root / "notebooks" / f"{stage}.ipynb"
         notebook = load_notebook_node(str(path))
         values = stage_params(stage, read_params(SMALL), notebook_defaults(notebook))
@@ -130,7 +126,7 @@ def test_notebooks_run_in_jupyter_and_give_the_same_results(built):
     try:
         done = built.run(
             *(sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider"),
-            *(f"notebooks/{stage}.ipynb" for stage in IN_JUPYTER),
+            *(f"notebooks/{stage}.ipynb" for stage in STAGES),
             PYTHONPATH=str(built.root / "scripts"),
             **environment(),  # as `make lab` has it
         )
