@@ -141,6 +141,13 @@ def upload(page, file):
     panel.locator("input[type=file]").set_input_files(file)
 
 
+def upload_table(page, file):
+    """Upload a table and wait until the page has it: a click before that is lost."""
+    upload(page, file)
+    # The file's name alone also stands in the progress of the upload.
+    expect(page.locator(".file-preview").filter(has_text=file.suffix)).to_be_visible()
+
+
 # One film
 
 
@@ -261,8 +268,7 @@ def test_a_csv_comes_back_with_forecasts_and_its_bad_row_named(page, app, tmp_pa
 
 def scored_on_the_page(page, table):
     """Bytes of the file that the page gives back."""
-    upload(page, table)
-    expect(page.get_by_text(table.name)).to_be_visible()
+    upload_table(page, table)
     page.get_by_role("button", name="Forecast all films").click()
     answer(page, "table")
     with page.expect_download() as download:
@@ -298,8 +304,7 @@ def test_a_table_that_can_not_be_scored_says_why(page, tmp_path, name, content, 
     file = tmp_path / name
     file.write_bytes(content)
     open_tab(page, "Many films")
-    upload(page, file)
-    expect(page.get_by_text(name)).to_be_visible()
+    upload_table(page, file)
     page.get_by_role("button", name="Forecast all films").click()
     expect(page.get_by_role("alert")).to_contain_text(reason)
     expect(page.get_by_role("button", name="Download the forecasts")).to_have_count(0)
