@@ -67,6 +67,7 @@ lab: setup ## Open the notebooks in Jupyter, in the environment of the stages
 .PHONY: tmdb5000
 tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into reports/tmdb5000
 	python scripts/measure.py tmdb5000
+	python scripts/transfer.py
 
 .PHONY: lock
 lock: | .pipenv/bin/pipenv .venv/bin/python ## Lock Pipfile anew, without naming an index

@@ -21,7 +21,8 @@ from boxoffice.forecasts.request import (
 # Examples of whole requests; one put together field by field would state everything at once.
 STATED = example(Film)
 CLASSIC_EXAMPLE = {name: STATED[name] for name in CLASSIC_FIELDS}
-PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in AFTER_RELEASE_FIELDS}
+_OF_VOTES = (*AFTER_RELEASE_FIELDS, "votes_of")
+PRE_RELEASE_EXAMPLE = {name: STATED[name] for name in STATED if name not in _OF_VOTES}
 FILM_EXAMPLES = {
     "classic": {
         "summary": "A film that was rated: the classic request",
@@ -76,8 +77,10 @@ MODEL = "The model that answered."
 WARNINGS = _says(
     "What speaks against the answer: values outside the training range, and the like.",
     [
+        "vote_count: 11,800 of TMDB's, read as about 244,000 of IMDb's, whose votes the model "
+        "learned; state votes_of if they are IMDb's",
         "release_year is outside the training films' range, 1940 to 2006: the forecast is an "
-        "extrapolation"
+        "extrapolation",
     ],
 )
 DRIVERS = _says("What moved the forecast most, the largest first.", [example(Driver)])

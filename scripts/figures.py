@@ -17,6 +17,7 @@ from boxoffice.files import replacing
 from boxoffice.films.features import FEATURE_SETS
 
 ELSEWHERE = paths.REPORTS / "tmdb5000"
+TRANSFER = ELSEWHERE / "metrics" / "transfer.json"
 SOURCES = {"open films": paths.METRICS, "TMDB 5000": ELSEWHERE / "metrics"}
 STAGES = ("preprocess", "segment", "regress", "classify", "poster", "multimodal")
 MEDIA = {"stand_in": "stand-ins", "real": "real", "none": "none"}
@@ -25,6 +26,12 @@ CLASS_MODELS = {
     "forest": "random forest, facts",
     "metadata": "network, facts",
     "text_metadata": "**network, text and facts**",
+}
+TOLD = {
+    "facts": "facts alone, no people and companies",
+    "pre_release": "**all that is known before release**",
+    "pre_release_after_2010": "the same, films released after 2010",
+    "classic": "with the votes of TMDB",
 }
 Runs = dict[str, dict[str, Any]]
 
@@ -219,6 +226,44 @@ def class_verdict(runs: Runs) -> str:
     return f"Significantly better than the forest at the exact class: {', '.join(better)}."
 
 
+def transfer_rows(transfer: dict) -> list[dict]:
+    """The default models on films of another source, by what they are told."""
+    return [
+        {
+            "the models are told": label,
+            "films": f"{scores['n']:,}",
+            "R²": f"{scores['r2']:.3f}",
+            "RMSE": f"{scores['rmse']:.3f}",
+            "bias": f"{scores['bias']:+.2f}",
+            "expected / actual total": f"{scores['total_ratio']:.2f}",
+            "90 % interval holds": f"{scores['coverage']:.1%}",
+        }
+        for name, label in TOLD.items()
+        for scores in [transfer[name]]
+    ]
+
+
+def transferred() -> list[str]:
+    """The section on films of another source, if they were measured."""
+    if not TRANSFER.exists():
+        return []
+    measured = json.loads(TRANSFER.read_text(encoding="utf-8"))
+    transfer = measured["transfer"]
+    before, after = (transfer[f"{name}_150_million"] for name in ("pre_release", "classic"))
+    return [
+        "## Films of another source",
+        "The default models, which learned from the open films, asked about films of TMDB 5000 "
+        f"({measured['row_filter']}). R² and RMSE are of the "
+        "natural log of revenue. Bias is the mean of forecast less actual, also in logs: -0.69 "
+        "means half the revenue. The total compares the sum of the expected revenues with what "
+        "the films earned.",
+        table(transfer_rows(transfer)),
+        f"Of the {before['n']} films with a budget of $150 million or more, the median forecast "
+        f"is {before['median_ratio']:.2f} times the actual revenue before release, and "
+        f"{after['median_ratio']:.2f} times with the votes of TMDB.",
+    ]
+
+
 def table(rows: list[dict]) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
@@ -260,6 +305,7 @@ def results(runs: Runs) -> str:
             "the temporal split: R² with its 95 % bootstrap interval, and how many films the 90 % "
             "interval holds, overall and by quarter of the forecasts, smallest first.",
             rows(revenue_rows),
+            *transferred(),
             "## Success",
             "Revenue above 1.5 times the budget, on the latest films (temporal split).",
             rows(success_rows),

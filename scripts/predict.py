@@ -49,7 +49,8 @@ def predict(
     are needed; cast, crew and certificate are read where a table has them.
 
     A film with votes is answered by the classic model, one without by the
-    pre-release model.
+    pre-release model. Votes are TMDB's unless votes_of, a field and a column,
+    says imdb.
 
     Examples:
 

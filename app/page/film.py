@@ -9,6 +9,7 @@ import gradio as gr
 from app.page.pictures import Scale, bars, render
 from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
 from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
+from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import faults
 
@@ -85,6 +86,7 @@ def defaults(today: date) -> dict[str, Any]:
     return {
         **dict.fromkeys(("title", "director", "writers", "cast", "companies"), ""),
         **dict.fromkeys(("popularity", "vote_avg", "vote_count")),
+        "votes_of": DEFAULT_VOTES,
         "budget": 40,
         "runtime": 110,
         "release_date": next_summer(today).isoformat(),
@@ -117,7 +119,7 @@ def stated_film(form: dict[str, Any]) -> dict[str, Any]:
         **{column_name(genre): int(genre in genres) for genre in CLASSIC_GENRES},
         "countries": [AMERICA] if form["american"] else [],
         **{role: name_list(form[role]) for role in ("director", "writers", "cast", "companies")},
-        **{name: form[name] for name in ("popularity", "vote_avg", "vote_count")},
+        **{name: form[name] for name in ("popularity", "vote_avg", "vote_count", "votes_of")},
     }
 
 
@@ -164,6 +166,8 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
         with gr.Row():
             add(gr.Number, "vote_avg", "Average vote, 0 to 10")
             add(gr.Number, "vote_count", "Number of votes")
+            sources = [(label, name) for name, label in VOTE_SOURCES.items()]
+            add(gr.Dropdown, "votes_of", "Voted at", filterable=False, choices=sources)
         # A model whose data has no popularity has no use for it.
         add(gr.Number, "popularity", "TMDB popularity", visible=popular)
     return fields

@@ -11,6 +11,7 @@ LABELS = {name: name.replace("_", " ").capitalize() for name in Film.model_field
     "original_language": "Language",
     "vote_avg": "Average vote",
     "vote_count": "Number of votes",
+    "votes_of": "Voted at",
 }
 _ON_FORM = LABELS | {"release_year": LABELS["release_date"]}  # the year is read from the date
 _NAME = re.compile(r"[a-z_]*")

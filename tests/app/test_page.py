@@ -215,6 +215,7 @@ def test_a_film_of_ones_own_is_answered_before_and_after_release(page, address):
         "vote_avg": 7.5,
         "vote_count": 20_000,
     }
+    expect(page.get_by_label("Voted at")).to_have_value("TMDB")
     answered = post(f"{address}/predict/revenue", json=classic).json()
     expect(shown.locator(".figure")).to_have_text(money(answered["predicted_revenue"]))
 

@@ -1,6 +1,8 @@
 """One film or many: which model answers, with what, and what it warns of."""
 
+import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 
 from boxoffice.films.credits import MOST
+from boxoffice.films.votes import read_as
 from boxoffice.forecasts.canonical import from_requests
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import (
@@ -18,6 +21,7 @@ from boxoffice.forecasts.request import (
     Film,
     example,
 )
+from boxoffice.model_files import ModelFileError
 from boxoffice.tabular.export import run_model
 
 # Inside every training range; the models' source has no popularity.
@@ -26,6 +30,7 @@ FILM = {
     "runtime": 110,
     "vote_avg": 6.5,
     "vote_count": 20_000,
+    "votes_of": "imdb",
     "release_year": 1999,
     "action": 1,
     "comedy": 1,
@@ -99,6 +104,39 @@ def test_a_number_that_no_training_film_has_is_not_used_and_that_is_said(forecas
     answer = forecasts.revenue(FILM | {"popularity": 80.0})
     assert answer["warnings"] == ["popularity is not used: the training films' source has none"]
     assert answer["log_revenue"] == forecasts.revenue(FILM)["log_revenue"]
+
+
+def test_votes_of_another_source_are_translated_and_that_is_said(forecasts):
+    tmdb = FILM | {"vote_count": 400, "votes_of": "tmdb"}
+    answer = forecasts.revenue(tmdb)
+    translated = read_as(np.array([400.0]), "tmdb", "imdb")[0]
+    assert answer["warnings"] == [
+        "vote_count: 400 of TMDB's, read as about 21,600 of IMDb's, whose votes the model learned"
+    ]
+    same = forecasts.revenue(FILM | {"vote_count": translated})
+    assert answer["log_revenue"] == same["log_revenue"]
+    assert answer["drivers"][0]["effect"] == same["drivers"][0]["effect"]
+    assert forecasts.success(tmdb)["warnings"] == answer["warnings"]
+
+
+def test_votes_are_tmdbs_unless_stated(forecasts):
+    film = FILM | {"vote_count": 11_800}
+    stated = forecasts.revenue(film | {"votes_of": "tmdb"})
+    answer = forecasts.revenue(film | {"votes_of": None})
+    assert answer["log_revenue"] == stated["log_revenue"]
+    hint = "; state votes_of if they are IMDb's"
+    assert answer["warnings"] == [warning + hint for warning in stated["warnings"]]
+    (driver,) = (each for each in answer["drivers"] if each["name"] == "vote_count")
+    assert driver["value"] == "11,800 of TMDB's, read as about 244,000 of IMDb's"
+
+
+def test_a_model_must_say_whose_votes_it_learned(models, tmp_path):
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
+    card = json.loads((models / "revenue_classic.json").read_text())
+    del card["votes"]
+    (tmp_path / "revenue_classic.json").write_text(json.dumps(card))
+    with pytest.raises(ModelFileError, match="has None for its votes"):
+        Forecasts(tmp_path)
 
 
 def test_a_value_outside_the_training_range_is_named(forecasts):

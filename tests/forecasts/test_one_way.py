@@ -36,6 +36,10 @@ DIRECTOR, DIRECTOR_ID = "the best known director", "the best known director's id
 SAME = [
     ({}, {}),
     (RATED, RATED),
+    (RATED | {"votes_of": "tmdb"}, RATED),
+    (RATED | {"votes_of": ""}, RATED),
+    (RATED | {"votes_of": " IMDb"}, RATED | {"votes_of": "imdb"}),
+    ({"votes_of": "imdb"}, {}),
     # Spellings
     ({"countries": ["USA"]}, {}),
     ({"countries": ["us"]}, {}),
@@ -92,6 +96,7 @@ WRONG = [
     ({"release_date": "2006-02-30"}, "release_date"),
     ({"release_date": "16.6.2006"}, "release_date"),
     ({"release_date": "1887-12-31", "release_year": 1887}, "release_"),
+    ({"votes_of": "Letterboxd"}, "votes_of"),
     ({"title": "x" * 501}, "title"),
     ({"certificate": "x" * 501}, "certificate"),
 ]
@@ -141,6 +146,7 @@ def as_row(film, director, write=json.dumps):
         "runtime": film.get("runtime"),
         "vote_average": film.get("vote_avg"),
         "vote_count": film.get("vote_count"),
+        "votes_of": film.get("votes_of"),
         "original_language": film.get("original_language"),
         "certificate": film.get("certificate"),
     }
@@ -179,6 +185,7 @@ def as_form(film):
         defaults(pd.Timestamp("2026-01-01").date())
         | {name: film.get(name) for name in ("runtime", "release_date", "genres")}
         | {name: film.get(name) for name in ("vote_avg", "vote_count", "original_language")}
+        | {"votes_of": film.get("votes_of") or "tmdb"}
         | {name: film.get(name) or "" for name in ("title", "certificate")}
         | {
             "budget": film["budget"] / 1e6 if "budget" in film else None,
@@ -302,6 +309,12 @@ def test_the_same_film_is_refused_everywhere(answers, tables, stated, field):
     assert set(of_case(answers, stated).values()) == {None}
     for table in tables.values():
         assert field in table["error"][STATED.index(stated)]
+
+
+def test_votes_of_another_source_are_another_number(answers):
+    imdb = of_case(answers, RATED | {"votes_of": "imdb"})
+    tmdb = of_case(answers, RATED)
+    assert all(tmdb[door] != answer for door, answer in imdb.items())
 
 
 def test_the_page_is_one_of_the_doors(answers):

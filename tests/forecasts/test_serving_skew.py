@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from boxoffice.films.features import CLASSIC_GENRES, column_name, input_columns
+from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS
 from boxoffice.forecasts.request import Film, faults
@@ -87,7 +88,8 @@ def test_a_classic_request_gives_the_classic_features(forecasts, films):
     rated = test[["vote_average", "vote_count"]].notna().all(axis=1)
     assert rated.mean() > 0.9
     rows = test[rated].to_dict("records")
-    requests = [as_the_api_reads(classic_request(film)) for film in rows]
+    whose = {"votes_of": forecasts.cards["revenue_classic"]["votes"]}  # the source's own
+    requests = [as_the_api_reads(classic_request(film) | whose) for film in rows]
     (together,) = forecasts.read(requests)
     assert together.models.features == list(table)
     np.testing.assert_array_equal(together.features, table[rated])
@@ -136,4 +138,4 @@ def as_one_table(workspace, ids, feature_set):
     table = movies.merge(credits, on="id", how="left").set_index("id").loc[ids.astype(str)]
     if feature_set == "pre_release":
         return table.assign(vote_count="")
-    return table
+    return table.assign(votes_of=votes_of(source))

@@ -373,7 +373,8 @@ def test_tmdb5000_ran_the_notebooks_of_that_commit(elsewhere, measured):
 
 
 def test_tmdb5000_metrics_are_those_of_its_lock(elsewhere):
-    assert {path.stem for path in ELSEWHERE.glob("metrics/*.json")} == set(elsewhere)
+    measured = {path.stem for path in ELSEWHERE.glob("metrics/*.json")}
+    assert measured - {"transfer"} == set(elsewhere)  # scripts/transfer.py is no stage
     assert broken_links(elsewhere) == []
     for stage, locked in elsewhere.items():
         sums = {out["path"]: out["md5"] for out in locked["outs"]}

@@ -18,6 +18,7 @@ from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import add_splits
+from boxoffice.films.votes import votes_of
 from boxoffice.tabular import export, models
 from boxoffice.tabular.export import convert, export_model, run_model, unit
 from boxoffice.tabular.pipelines import fit_films, track_record_inputs
@@ -305,6 +306,13 @@ def test_every_model_has_a_card_that_belongs_to_it(exported):
         for feature in card["features"]:
             assert feature["unit"]
             assert feature["minimum"] <= feature["maximum"]
+
+
+@pytest.mark.parametrize("target", ["revenue", "success"])
+def test_a_card_says_whose_votes_the_model_learned(exported, target):
+    card = exported[f"{target}_classic"]
+    assert card["votes"] == votes_of(card["source"])
+    assert "votes" not in exported[f"{target}_pre_release"]
 
 
 def features_like(card, train, films):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import compress
 from typing import Any
@@ -19,6 +19,7 @@ from boxoffice.films.features import (
     genre_column,
 )
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
+from boxoffice.films.votes import VOTE_SOURCES, read_as, whose
 from boxoffice.forecasts.names import KINDS, Names
 
 # request field -> canonical column
@@ -68,14 +69,32 @@ class Films:
         Films without a fault, which can be answered.
     before_release : function of row numbers to BeforeRelease
         Reads the rest of some films, for names take long to look up.
+    votes_of : array of str, shape (n,)
+        Whose votes `vote_count` counts, 'imdb' or 'tmdb'.
     """
 
     columns: dict[str, np.ndarray]
     right: np.ndarray
     before_release: Callable[[np.ndarray], BeforeRelease]
+    votes_of: np.ndarray
 
     def __len__(self) -> int:
         return len(self.columns["budget"])
+
+
+def with_votes_of(films: Films, source: str | None) -> Films:
+    """The films with every `vote_count` read as that of one source, see `votes.read_as`."""
+    if source is None or "vote_count" not in films.columns or (films.votes_of == source).all():
+        return films
+    count = films.columns["vote_count"].copy()
+    for other in VOTE_SOURCES.keys() - {source}:
+        rows = films.votes_of == other
+        count[rows] = read_as(count[rows], other, source)
+    return replace(
+        films,
+        columns=films.columns | {"vote_count": count},
+        votes_of=np.full(len(films), source),
+    )
 
 
 def genre_columns(flags: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,6 +137,7 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
         columns=known_numbers(numbers) | genre_columns(flags),
         right=np.ones(len(films), dtype=bool),
         before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
+        votes_of=np.array([whose(film.get("votes_of")) for film in films]),
     )
 
 

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from boxoffice import paths
+from boxoffice.films import votes
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
     Films,
     from_requests,
     spelling_warnings,
     stated_value,
+    with_votes_of,
 )
 from boxoffice.forecasts.drivers import (
     WORDS,
@@ -64,6 +66,7 @@ class FilmModels:
             typical = np.where(typical == 0, 0.0, np.nan)
         self.drivers = Drivers(self.features, typical, imputed)
         self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
+        self.votes = _votes(self.revenue, folder)
         self.ranges = _ranges(self.revenue)
         # Of several features, as those of a budget in the market of its time, no value is typical.
         parts = [part_of(feature) for feature in self.features]
@@ -101,6 +104,13 @@ class FilmModels:
             for probability in probabilities
         ]
 
+    def votes_read(self, film: dict[str, Any]) -> str | None:
+        """A film's votes and what they are read as; None if they are read as they are."""
+        of = votes.whose(film.get("votes_of"))
+        if self.votes in (None, of):
+            return None
+        return votes.read_in_words(film["vote_count"], of, self.votes)
+
     def told(
         self,
         film: dict[str, Any],
@@ -110,7 +120,8 @@ class FilmModels:
         """Drivers of a film's forecast in words."""
         told = []
         for part, effect in effects:
-            value = value_words(part, stated_value(part, film))
+            read = self.votes_read(film) if part == "vote_count" else None
+            value = read or value_words(part, stated_value(part, film))
             typical = self.typical.get(part)
             usual = f" (typically {typical})" if typical else ""
             told.append(
@@ -306,6 +317,7 @@ class Forecasts:
         pre-release models.
         """
         rated = self._is_rated(films)
+        films = with_votes_of(films, self._classic.votes)
         for models, chosen, past in (
             (self._classic, rated, None),
             (self._pre_release, ~rated, self._past),
@@ -324,11 +336,15 @@ class Forecasts:
         """What of a request isn't used, or isn't known."""
         given = [field for field in AFTER_RELEASE_FIELDS if film.get(field) is not None]
         if models is self._classic:
-            return [
+            warnings = [
                 f"{field} is not used: the training films' source has none"
                 for field in given
                 if field not in self._needed
             ]
+            if read := models.votes_read(film):
+                hint = "" if film.get("votes_of") else "; state votes_of if they are IMDb's"
+                warnings.append(f"vote_count: {read}, whose votes the model learned{hint}")
+            return warnings
         warnings = spelling_warnings(film, self.names)
         if film.get("vote_count") == 0:
             return ["nobody has voted yet: the pre-release model answers", *warnings]
@@ -363,6 +379,8 @@ def _ranges(model: ExportedModel) -> list[tuple[int, float, float, str]]:
             field, words = _STATED[feature]
             low, high = float(model.minimum[place]), float(model.maximum[place])
             said = f"{field} is outside the training films' range, {words(low)} to {words(high)}"
+            if field == "vote_count" and "votes" in model.card:
+                said += f" of {votes.VOTE_SOURCES[model.card['votes']]}'s"
             ranges.append((place, low - EDGE * abs(low), high + EDGE * abs(high), said))
     return ranges
 
@@ -391,6 +409,19 @@ def _interval(card: dict[str, Any], folder: Path) -> tuple[float, float, float]:
             f"{folder / card['name']}.json has {stated} for its interval: run `dvc repro`"
         )
     return nominal, lower, upper
+
+
+def _votes(model: ExportedModel, folder: Path) -> str | None:
+    """Whose votes a model learned, None if it reads none."""
+    if "vote_count" not in model.features:
+        return None
+    stated = model.card.get("votes")
+    if stated not in votes.VOTE_SOURCES:
+        raise ModelFileError(
+            f"{folder / model.card['name']}.json has {stated} for its votes, not one of "
+            f"{', '.join(votes.VOTE_SOURCES)}: run `dvc repro`"
+        )
+    return stated
 
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:

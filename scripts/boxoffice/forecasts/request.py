@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from boxoffice.films.features import CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
+from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES, whose
 
 FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
 MOST_TEXT = 500  # characters of a title, of a name
@@ -43,6 +44,13 @@ def _check_date(text: str, film: ValidationInfo) -> str:
             OTHER_YEAR, "not in {year}, which release_year says", {"year": year}
         )
     return text
+
+
+def _check_votes_of(text: str) -> str:
+    source = whose(text)
+    if source is None:
+        raise ValueError("votes of an unknown source")
+    return source
 
 
 def _whole(lowest: int, highest: int) -> Any:
@@ -69,6 +77,9 @@ Flag = Annotated[
 ]
 Date = Annotated[
     str, AfterValidator(_check_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+VotesOf = Annotated[
+    str, AfterValidator(_check_votes_of), WithJsonSchema({"enum": list(VOTE_SOURCES)})
 ]
 _Text = Annotated[str, Field(max_length=MOST_TEXT)]
 _Name = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
@@ -107,6 +118,11 @@ class Film(_Request):
     runtime: float | None = _number("Length; 0 is unknown", 0, 2000, "minutes", 162)
     vote_avg: float | None = _number("Mean vote", 0, 10, "points of 10", 7.2)
     vote_count: float | None = _number("Votes cast", 0, 1_000_000_000, "votes", 11_800)
+    votes_of: VotesOf | None = _field(
+        f"Whose votes these are, {DEFAULT_VOTES} if it isn't stated",
+        " or ".join(VOTE_SOURCES),
+        DEFAULT_VOTES,
+    )
     release_year: Year = _field("Year of release", "a year from 1888 to 2100", 2009, ...)
     action: Flag | None = _genre_flag("Action", 1)
     adventure: Flag | None = _genre_flag("Adventure", 1)

@@ -1,7 +1,7 @@
 """Columns in the TMDB 5000 schema become canonical columns, with the faults of each row.
 
 Only the columns that forecasts read are checked, `id` and `revenue` are not; numbers must be in the
-ranges of `request.Film`. A blank cell is unknown.
+ranges of `request.Film`. A blank cell is unknown; a blank `votes_of` means TMDB's votes.
 """
 
 import ast
@@ -25,6 +25,7 @@ from boxoffice.films.credits import (
 )
 from boxoffice.films.features import certificate_flags
 from boxoffice.films.normalise import known_numbers
+from boxoffice.films.votes import DEFAULT_VOTES, whose
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
     UNKNOWN_GENRES,
@@ -57,7 +58,7 @@ FIELD_OF_COLUMN = {
 }
 SHORT_TEXTS = ("title", "original_language", "certificate")
 CREDITS = ("production_companies", "cast", "crew")  # read for the pre-release models alone
-TEXT_COLUMNS = (*SHORT_TEXTS, "genres", "production_countries", *CREDITS)
+TEXT_COLUMNS = (*SHORT_TEXTS, "votes_of", "genres", "production_countries", *CREDITS)
 A_LIST = 'a JSON list of {"id": number, "name": text}'
 _ROLE_OF_JOB = {job: role for role, (jobs, _) in CREW_ROLES.items() for job in jobs}
 _COLUMN_OF_ROLE = {
@@ -171,11 +172,12 @@ class ChunkReader:
             long = pc.fill_null(pc.greater(pc.utf8_length(cells), MOST_TEXT), False)
             self._note(np.flatnonzero(long), name, cells, A_TEXT)
         columns = known_numbers(numbers)
+        votes_of = self._votes_of()
         columns |= genre_columns(self._listed("genres", genre_flags_of, UNKNOWN_GENRES))
         self._american = self._listed("production_countries", country_flag, np.nan)
         right = np.ones(self.rows.num_rows, dtype=bool)
         right[list(self.faults)] = False
-        return Films(columns, right, self._before_release)
+        return Films(columns, right, self._before_release, votes_of)
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(
@@ -251,6 +253,14 @@ class ChunkReader:
         """What a function makes of the texts of a column, asked once for each."""
         distinct, code = _distinct(self._text(name))
         return np.array([*map(read, distinct), read(None)], dtype=kind)[code]
+
+    def _votes_of(self) -> np.ndarray:
+        """Whose votes each film has, the default's where a row doesn't say."""
+        cells = self._text("votes_of")
+        distinct, code = _distinct(cells)
+        found = np.array([whose(text) or "" for text in distinct] + [DEFAULT_VOTES])[code]
+        self._note(np.flatnonzero(found == ""), "votes_of", cells, expected("votes_of"))
+        return found
 
     def _listed(self, name: str, read: Callable[[list[str]], object], unknown) -> np.ndarray:
         """What a function makes of the names in each cell of a column of lists."""

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from boxoffice.films.features import FEATURE_SETS, input_columns
 from boxoffice.films.splits import SPLITS, training_rows_of_both
+from boxoffice.films.votes import votes_of
 from boxoffice.tabular import models
 from boxoffice.tabular.export import export_model, film_card
 from boxoffice.tabular.intervals import interval_scores, residual_quantiles
@@ -276,6 +277,8 @@ class Evaluation:
                 **film_card(feature_set, train),
             }
             features = pipeline[0].transform(train[input_columns(feature_set, train)])
+            if "vote_count" in features:
+                card["votes"] = votes_of(source)
             export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)
 
 

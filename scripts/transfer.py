@@ -1,0 +1,178 @@
+"""Measure the exported models on films of another source, which they have not seen."""
+
+import io
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from boxoffice import paths
+from boxoffice.files import SourceError
+from boxoffice.films.features import IMPLAUSIBLE_BUDGET
+from boxoffice.films.matching import same_films
+from boxoffice.films.schema import clean, read_source
+from boxoffice.films.votes import votes_of
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import score_file
+from boxoffice.model_files import ModelFileError
+from boxoffice.reports import write_json
+
+SOURCE = "tmdb5000"
+LEAST_USD = IMPLAUSIBLE_BUDGET  # below it amounts are in another unit (7 for 7 million, say)
+RECENT_AFTER = 2010  # the open films end in 2010
+LARGE_BUDGET = 150_000_000  # USD
+VOTES = ["vote_average", "vote_count", "popularity"]
+PEOPLE = ["production_companies", "cast", "crew"]
+
+
+def read_table(folder: Path) -> pd.DataFrame:
+    """The films of a source as one table in its schema, with the typed columns of `schema.clean`.
+
+    Returns
+    -------
+    DataFrame, indexed by id
+        The cells of movies.csv and credits.csv as text, and `true_revenue` and `true_budget`
+        (USD) and `release_year`.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing or can't be read.
+    """
+    movies, credits, _ = read_source(folder)
+    films = clean(movies).set_index("id")
+    people = credits[["movie_id", "cast", "crew"]].rename(columns={"movie_id": "id"})
+    table = movies.merge(people, on="id", how="left")
+    table.index = table["id"].astype("int64")
+    table["release_year"] = films["release_year"]
+    return table.assign(true_revenue=films["revenue"], true_budget=films["budget"])
+
+
+def unseen(table: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Films with a plausible budget and revenue that are none of the training films."""
+    known = (table["true_budget"] >= LEAST_USD) & (table["true_revenue"] >= LEAST_USD)
+    table = table[known]
+    return table.drop(index=same_films(table, seen)["left"].unique())
+
+
+def scored(forecasts: Forecasts, table: pd.DataFrame) -> pd.DataFrame:
+    """The table as `score_file` returns it, without rows that it rejects.
+
+    Raises
+    ------
+    SystemExit
+        If it rejects a row.
+    """
+    written = io.BytesIO()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "films.parquet"
+        table.reset_index(drop=True).to_parquet(path, index=False)
+        summary = score_file(forecasts, path, "parquet", written, "parquet")
+    if summary.rejected:
+        sys.exit(f"{summary.rejected} films could not be scored: {'; '.join(summary.reasons)}")
+    return with_expected(pd.read_parquet(written).set_index(table.index))
+
+
+# TODO: remove this function once tables have the column; until then the forecast stands for it.
+def with_expected(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers with `expected_revenue`."""
+    if "expected_revenue" in answers:
+        return answers
+    return answers.assign(expected_revenue=answers["predicted_revenue"])
+
+
+def transfer_scores(answers: pd.DataFrame) -> dict[str, float]:
+    """How well forecasts did.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        `true_revenue`, `predicted_revenue`, `expected_revenue`, `revenue_lower` and
+        `revenue_upper` (nominal USD).
+
+    Returns
+    -------
+    dict
+        `n`; `r2`, `rmse` and `bias` (mean of forecast less actual) of the natural log of revenue;
+        `total_ratio`, the sum of expected over that of actual revenues; `coverage`, the share of
+        films whose revenue lies in the interval.
+    """
+    actual = answers["true_revenue"]
+    y_true, y_pred = np.log(actual), np.log(answers["predicted_revenue"])
+    errors = y_pred - y_true
+    within = actual.between(answers["revenue_lower"], answers["revenue_upper"])
+    return {
+        "n": len(answers),
+        "r2": 1 - (errors**2).sum() / ((y_true - y_true.mean()) ** 2).sum(),
+        "rmse": np.sqrt((errors**2).mean()),
+        "bias": errors.mean(),
+        "total_ratio": answers["expected_revenue"].sum() / actual.sum(),
+        "coverage": within.mean(),
+    }
+
+
+def median_ratio(answers: pd.DataFrame) -> dict[str, float]:
+    """`n` and `median_ratio`, the median of forecast over actual revenue."""
+    ratios = answers["predicted_revenue"] / answers["true_revenue"]
+    return {"n": len(answers), "median_ratio": ratios.median()}
+
+
+def measure(forecasts: Forecasts, table: pd.DataFrame, source: str) -> dict[str, dict]:
+    """Scores of the films by what the models are told of them.
+
+    `pre_release` is what is known before release, `facts` leaves out people and companies, and
+    `classic` adds the votes; films without votes are left out of the last.
+    """
+    before = table.drop(columns=[name for name in VOTES if name in table])
+    answers = scored(forecasts, before)
+    rated = scored(forecasts, table.assign(votes_of=votes_of(source)))
+    return {
+        "pre_release": transfer_scores(answers),
+        "facts": transfer_scores(scored(forecasts, before.drop(columns=PEOPLE))),
+        "classic": transfer_scores(rated[rated["model"] == "classic"]),
+        "pre_release_after_2010": transfer_scores(answers[answers["release_year"] > RECENT_AFTER]),
+        "pre_release_150_million": median_ratio(answers[answers["true_budget"] >= LARGE_BUDGET]),
+        "classic_150_million": median_ratio(rated[rated["true_budget"] >= LARGE_BUDGET]),
+    }
+
+
+def main(
+    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")] = (
+        paths.REPORTS / SOURCE / "metrics" / "transfer.json"
+    ),
+):
+    """Measure the exported models on films of TMDB 5000 that they have not seen.
+
+    Films of models/history.parquet (same title, a year apart at most) are left
+    out, and so are films with a budget or revenue below $1,000, where TMDB does
+    not know it or has it in another unit.
+
+    For example: python scripts/transfer.py --out transfer.json
+    """
+    folder = paths.RAW / SOURCE
+    if not folder.is_dir():
+        sys.exit(f"{folder} is missing: fetch it with `python scripts/fetch.py {SOURCE}`")
+    try:
+        forecasts, table = Forecasts(models), read_table(folder)
+    except (SourceError, ModelFileError) as error:
+        sys.exit(f"error: {error}")
+    films = unseen(table, forecasts.known_films)
+    card = forecasts.cards["revenue_pre_release"]
+    results = {
+        "models": card["source"],
+        "trained_until": card["trained_until"],
+        "source": SOURCE,
+        "row_filter": f"budget and revenue of ${LEAST_USD:,} or more, no training film",
+        "transfer": measure(forecasts, films, SOURCE),
+    }
+    write_json(out, results)
+    typer.echo(f"{out}: {len(films):,} films")
+
+
+if __name__ == "__main__":
+    typer.run(main)
