@@ -24,6 +24,7 @@
 source = "open_films"
 seed = 42
 test_size = 0.2
+millions_up_to = 103
 
 # %% tags=["plumbing"]
 import calendar
@@ -63,11 +64,11 @@ rejected
 
 # %% [markdown]
 # Zero means "unknown" for a budget, a revenue and a runtime. A film is *usable* for learning when
-# its budget and its revenue are known. A few budgets are stated in another unit (7 for 7 million,
-# and then the revenue is, too); those rows stay, marked `budget_implausible`.
+# its budget and its revenue are known. Models learn from both in dollars of one month
+# (`log_budget`, `log_revenue`), so that films of different years can be compared.
 
 # %%
-films = clean(movies)
+films = clean(movies, millions_up_to)
 films = films.merge(credit_roles(movies, credits), on="id", validate="one_to_one")
 films = films.join(film_facts(films))
 films = add_splits(without_absent(films), test_size, seed)
@@ -80,6 +81,55 @@ Markdown(
     f"**What it shows.** Of {n_movies:,} films in `{source}`, {len(films):,} are kept, and "
     f"{len(usable):,} of these have both a budget and a revenue. {len(rejected)} rows were rejected "
     f"({(rejected['file'] == 'credits.csv').sum()} of them credits)."
+)
+
+# %% [markdown]
+# ## Amounts in another unit
+#
+# Some sources state a budget of 7 dollars for 7 million, and then the revenue, too. Where both are
+# at most `millions_up_to`, we read them as millions, in training and test films alike. This touches
+# what is predicted, so `regress` also reports its scores without it. Other budgets below
+# $1,000 stay as they are, marked `budget_implausible`.
+
+# %%
+repaired = films.loc[films["in_millions"], ["id", "title", "release_date", "budget", "revenue"]]
+repaired
+
+# %% tags=["plumbing"]
+Markdown(
+    f"**What it shows.** {len(repaired)} films are read as millions; "
+    f"{int(usable['budget_implausible'].sum())} usable films keep an implausible budget."
+)
+
+# %% [markdown]
+# ## Whose revenue is known?
+#
+# We learn from films whose budget and revenue are both known. These are not a sample of all films:
+# of a small film, the revenue is more often known if it did well.
+
+# %%
+budgets = films[films["budget"].notna()]
+sizes = pd.cut(budgets["budget"] / 1e6, [0, 1, 10, 50, np.inf], right=False)
+sizes = sizes.cat.rename_categories(["below $1M", "$1M-10M", "$10M-50M", "$50M and more"])
+revenue_known = budgets["revenue"].notna().groupby(sizes, observed=False).agg(["size", "mean"])
+figure, axis = plt.subplots(figsize=(7, 2.6))
+axis.barh(revenue_known.index.astype(str), revenue_known["mean"])
+axis.set(title="Films whose revenue is known", xlabel="share of the films of a budget", xlim=(0, 1))
+reports.save_plot("preprocess", "revenue_known", figure)
+
+# %% tags=["plumbing"]
+smallest = revenue_known.iloc[0]
+Markdown(
+    f"**What it shows.** Of {smallest['size']:,.0f} films with a budget below \\$1M, the revenue is "
+    f"known for {smallest['mean']:.0%}; of those from \\$50M on, for "
+    f"{revenue_known['mean'].iloc[-1]:.0%}."
+    + (
+        " A source that lists only films with a known revenue says nothing of the others: forecasts "
+        "for small films hold for those that get a cinema release and a box-office figure."
+        if revenue_known["mean"].min() == 1
+        else " The small films that are missing are the unsuccessful ones, so forecasts for small "
+        "films are too high."
+    )
 )
 
 # %% [markdown]
@@ -142,7 +192,7 @@ axis.get_legend().set_title(None)
 reports.save_plot("preprocess", "budget_revenue", figure)
 
 # %% tags=["plumbing"]
-log_budget_corr = usable["log_budget"].corr(usable["log_revenue"])
+log_budget_corr = np.log(usable["budget"]).corr(np.log(usable["revenue"]))
 Markdown(
     f"**What it shows.** The logarithms of budget and revenue correlate at {log_budget_corr:.3f}, so "
     f"the budget alone explains about {log_budget_corr**2:.0%} of the variance. "
@@ -255,6 +305,7 @@ for name, table in {
 }.items():
     reports.write_parquet(paths.PROCESSED / name, table)
 reports.save_table("preprocess", "rejected", rejected)
+reports.save_table("preprocess", "in_millions", repaired)
 reports.save_table("preprocess", "genres", by_genre, index=True)
 reports.write_metrics(
     "preprocess",
@@ -268,7 +319,11 @@ reports.write_metrics(
             "engagement": len(audience),
         },
         "missing": missing.to_dict(),
+        "in_millions": len(repaired),
         "budget_implausible": int(usable["budget_implausible"].sum()),
+        "revenue_known": dict(
+            zip(("below_1m", "1m_10m", "10m_50m", "from_50m"), revenue_known["mean"], strict=True)
+        ),
         "success_rate": usable["success"].mean(),
         "log_budget_corr": log_budget_corr,
         "splits": {

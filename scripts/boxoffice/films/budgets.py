@@ -1,4 +1,4 @@
-"""Compare a film's budget with those of the years before its release.
+"""Compare a film's budget with those of the years before its release, in real dollars.
 
 Arrays only, so that the service needs no scikit-learn; `MarketContext` is the transformer.
 """
@@ -17,12 +17,12 @@ class PastBudgets:
     Parameters
     ----------
     films : DataFrame of shape (n, ...)
-        Training rows: `release_date` and `log_budget` (natural log USD).
+        Training rows: `release_date` and `log_budget` (natural log, real USD).
 
     Attributes
     ----------
     days_, log_budgets_ : arrays of shape (n,), ordered by day
-        Days since 1970-01-01 and natural log USD.
+        Days since 1970-01-01 and natural log, real USD.
     """
 
     def __init__(self, films: pd.DataFrame):
@@ -44,9 +44,11 @@ class PastBudgets:
         Parameters
         ----------
         days : int array of shape (n,)
-            Days of release since 1970-01-01; films of the same day or later don't count.
+            Days of release since 1970-01-01; films of the same day or later don't count. A film
+            after the last training film is compared with the years before that one, else the
+            window of a film that is coming would be empty.
         log_budgets : array of shape (n,)
-            Natural log USD.
+            Natural log, real USD.
         years : float
             Length of the window.
 
@@ -57,6 +59,7 @@ class PastBudgets:
             `budget_relative`, the log budget less the window's mean; shape (n,) each, 0.5 and 0
             where fewer than `FEWEST` films are in the window.
         """
+        days = np.minimum(days, self.days_[-1] + 1)
         low = np.searchsorted(self.days_, days - years * DAYS_PER_YEAR)
         high = np.searchsorted(self.days_, days)
         enough = high - low >= FEWEST

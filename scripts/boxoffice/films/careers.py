@@ -13,7 +13,7 @@ STATISTICS = ("count", "revenue_best", "return_mean")
 SHRINKAGE = 2.0  # average films added to a mean of prior films
 # Track records clip at these values, so that a wrong unit (a revenue of $12) does not spoil a
 # career. The target is not clipped.
-LEAST_REVENUE = np.log1p(1e4)  # log USD
+LEAST_REVENUE = np.log1p(1e4)  # log of real USD
 MOST_RETURN = 4.0  # log of revenue / budget: a factor of 55 either way
 _DAYS = 1_000_000  # more than any calendar here holds: one key, entity * _DAYS + day, orders both
 
@@ -61,11 +61,13 @@ class Careers:
     Parameters
     ----------
     films : DataFrame of shape (n, ...)
-        Training rows: `release_date`, `log_budget` (natural log USD) and the columns of `roles`.
+        Training rows: `release_date`, `log_budget` (natural log, real USD) and the columns of `roles`.
     log_revenue : array of shape (n,)
-        Natural log of revenue in USD.
+        Natural log of revenue in real USD.
     roles : tuple of str
         Columns of lists of entity ids.
+    mean : dict, optional
+        `mean_` of the films that a model learned from, where these are later ones.
 
     Attributes
     ----------
@@ -74,12 +76,18 @@ class Careers:
         Training means of log revenue (`revenue`) and log revenue/budget (`return`).
     """
 
-    def __init__(self, films: pd.DataFrame, log_revenue, roles: tuple[str, ...]):
+    def __init__(
+        self,
+        films: pd.DataFrame,
+        log_revenue,
+        roles: tuple[str, ...],
+        mean: dict[str, float] | None = None,
+    ):
         revenue = np.asarray(log_revenue, dtype=float)
         multiple = (revenue - films["log_budget"].to_numpy(float)).clip(-MOST_RETURN, MOST_RETURN)
         revenue = revenue.clip(min=LEAST_REVENUE)
         self.roles = roles
-        self.mean_ = {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
+        self.mean_ = mean or {"revenue": float(revenue.mean()), "return": float(multiple.mean())}
         day = _day_numbers(films["release_date"].to_numpy("datetime64[D]"))
         self.history_ = {}
         for role in roles:
@@ -99,7 +107,7 @@ class Careers:
     ) -> dict[str, np.ndarray]:
         """`<role>_<statistic>` of n films: an array of shape (n,) each.
 
-        `count` is log1p of the number of prior films, `revenue_best` log USD, `return_mean` the
+        `count` is log1p of the number of prior films, `revenue_best` log of real USD, `return_mean` the
         mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average films.
 
         Parameters

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from boxoffice.films.credits import ROLES
+from boxoffice.films.schema import MILLION, log_amounts
 
 FEATURE_SETS = ("classic", "pre_release", "full")
 
@@ -36,7 +37,9 @@ GENRE_IDS = {
 }
 GENRES = tuple(GENRE_IDS)
 CLASSIC_GENRES = ("Action", "Adventure", "Fantasy", "Science Fiction", "Thriller", "Comedy")
-CERTIFICATES = ("G", "PG", "PG-13", "R", "NC-17")
+CERTIFICATES = ("G", "PG", "PG-13", "R", "NC-17")  # from the mildest to the strictest
+# What grows with the budget: forecasts may not fall when these rise.
+BUDGET_FEATURES = ("log_budget", "budget_rank", "budget_relative")
 AFTER_RELEASE = (
     "log_popularity",
     "vote_average",
@@ -87,12 +90,13 @@ def calendar_facts(days: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def certificate_flags(certificates: np.ndarray) -> dict[str, np.ndarray]:
-    """One 0/1 column per certificate, named `certificate_<name>`, from an array of objects."""
-    return {
-        f"certificate_{column_name(label)}": (certificates == label).astype(float)
-        for label in CERTIFICATES
-    }
+def certificate_rank(certificates: np.ndarray) -> np.ndarray:
+    """How strict each certificate is, from 0 (G) to 4 (NC-17); NaN for another one or none.
+
+    `certificates` is an array of objects, shape (n,).
+    """
+    ranks = dict(zip(CERTIFICATES, range(len(CERTIFICATES)), strict=True))
+    return np.array([ranks.get(label, np.nan) for label in certificates], dtype=float)
 
 
 def film_facts(films: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +112,7 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     DataFrame, same index
         `budget_implausible` (0/1: the budget is stated in another unit), those of
         `calendar_facts`, `english` (0/1), a flag per genre; where the source has the columns,
-        `american` (0/1), a flag per certificate, `log_vote_count` and `log_popularity` (natural
+        `american` (0/1), `certificate_rank`, `log_vote_count` and `log_popularity` (natural
         log of 1 + value).
     """
     facts = {
@@ -118,7 +122,7 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
         **genre_flags(films["genres"]),
     }
     if "certificate" in films:
-        facts |= certificate_flags(films["certificate"].to_numpy(object))
+        facts["certificate_rank"] = certificate_rank(films["certificate"].to_numpy(object))
     if "countries" in films:
         facts["american"] = films["countries"].map(lambda names: float(AMERICA in names))
     for name in ("vote_count", "popularity"):
@@ -127,8 +131,19 @@ def film_facts(films: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(facts, index=films.index).astype({"weekday": "int64"})
 
 
+def as_stated(films: pd.DataFrame) -> pd.DataFrame:
+    """The films with the amounts that their source states, where those were read as millions."""
+    films, rows = films.copy(), films["in_millions"]
+    for name in ("budget", "revenue"):
+        films[name] = films[name].where(~rows, films[name] / MILLION)
+    implausible = (films["budget"] < IMPLAUSIBLE_BUDGET).astype(float)
+    return films.assign(budget_implausible=implausible, **log_amounts(films))
+
+
 def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
     """Columns of `films` that a feature set takes as they are, in a fixed order.
+
+    Year of release, market and track record are not among them (see `tabular.transformers`).
 
     Raises
     ------
@@ -141,14 +156,12 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "runtime",
         "vote_average",
         "vote_count",
-        "release_year",
         *(genre_column(label) for label in CLASSIC_GENRES),
     ]
     pre_release = [
         "log_budget",
         "budget_implausible",
         "runtime",
-        "release_year",
         "release_month",
         "weekday",
         "season_sin",
@@ -156,7 +169,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "english",
         "american",
         *(genre_column(label) for label in GENRES),
-        *(f"certificate_{column_name(label)}" for label in CERTIFICATES),
+        "certificate_rank",
     ]
     sets = {
         "classic": classic,
@@ -170,7 +183,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
 
 def input_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
     """Every column of `films` that a feature set's pipeline reads: facts, then dates and roles."""
-    facts = fact_columns(feature_set, films)
+    facts = [*fact_columns(feature_set, films), "release_year"]
     roles = [role for role in ROLES if role in films]
     return facts if feature_set == "classic" else [*facts, "release_date", *roles]
 

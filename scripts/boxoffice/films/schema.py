@@ -10,7 +10,9 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from boxoffice.files import SourceError
+from boxoffice.films.money import log_prices
 
+MILLION = 1_000_000
 SUCCESS_MULTIPLE = 1.5  # a film succeeds when its revenue exceeds this many budgets
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
 
@@ -194,21 +196,34 @@ def record_names(cells: pd.Series) -> pd.Series:
     return cells.fillna("[]").map(lambda cell: [record["name"] for record in json.loads(cell)])
 
 
-def clean(movies: pd.DataFrame) -> pd.DataFrame:
+def clean(movies: pd.DataFrame, millions_up_to: float = 0) -> pd.DataFrame:
     """Typed films with targets, from the text cells that `read_source` kept.
 
     Zero budgets, revenues, runtimes and vote averages without votes mean "unknown" in TMDB and
-    become missing values. Films are ordered by release date and id, and indexed 0..n-1. Columns:
-    `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue` (nominal
-    USD), `log_budget` and `log_revenue` (natural log of 1 + USD), `usable` (both known), `success`,
-    `runtime` (minutes), `vote_average` (0-10), `vote_count`, `genres` (list of names),
-    `original_language`; `popularity`, `overview`, `certificate` where the source has them,
-    `countries` (list of names) likewise.
+    become missing values. Films are ordered by release date and id, and indexed 0..n-1.
+
+    Parameters
+    ----------
+    millions_up_to : float
+        A film whose budget and revenue are both at most so many dollars states them in millions
+        (7 for 7 million); 0 repairs none.
+
+    Returns
+    -------
+    DataFrame
+        `id`, `title`, `release_date`, `release_year`, `release_month`, `budget` and `revenue`
+        (nominal USD), `in_millions` (whether the source states both in millions), those of
+        `log_amounts`, `usable` (both known), `success`, `runtime` (minutes), `vote_average` (0-10),
+        `vote_count`, `genres` (list of names), `original_language`; `popularity`, `overview`,
+        `certificate` where the source has them, `countries` (list of names) likewise.
     """
     numbers = movies[[name for name in NUMERIC_COLUMNS if name in movies]].apply(pd.to_numeric)
     for name in ("budget", "revenue", "runtime"):
         numbers[name] = numbers[name].mask(numbers[name] == 0)
     numbers["vote_average"] = numbers["vote_average"].mask(numbers["vote_count"] == 0)
+    in_millions = (numbers[["budget", "revenue"]] <= millions_up_to).all(axis=1)
+    for name in ("budget", "revenue"):
+        numbers[name] = numbers[name].where(~in_millions, numbers[name] * MILLION)
     released = pd.to_datetime(movies["release_date"], format="%Y-%m-%d")
     optional = {}
     if "production_countries" in movies:
@@ -226,10 +241,19 @@ def clean(movies: pd.DataFrame) -> pd.DataFrame:
             **optional,
             **numbers,
             **texts,
-            "log_budget": np.log1p(numbers["budget"]),
-            "log_revenue": np.log1p(numbers["revenue"]),
+            "in_millions": in_millions,
             "usable": numbers["budget"].notna() & numbers["revenue"].notna(),
             "success": numbers["revenue"] > SUCCESS_MULTIPLE * numbers["budget"],
         }
     )
+    films = films.assign(**log_amounts(films))
     return films.sort_values(["release_date", "id"], ignore_index=True)
+
+
+def log_amounts(films: pd.DataFrame) -> dict[str, pd.Series]:
+    """`log_budget` and `log_revenue`: natural logs in real USD (see `money`), of 1 + nominal USD.
+
+    They let films of different years be compared, and models learn and answer in them.
+    """
+    prices = log_prices(films["release_date"].to_numpy())
+    return {f"log_{name}": np.log1p(films[name]) - prices for name in ("budget", "revenue")}

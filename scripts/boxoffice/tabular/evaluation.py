@@ -12,12 +12,12 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from boxoffice.films.features import FEATURE_SETS, input_columns
+from boxoffice.films.money import BASE
 from boxoffice.films.splits import SPLITS, training_rows_of_both
 from boxoffice.films.votes import votes_of
 from boxoffice.tabular import models
 from boxoffice.tabular.export import export_model, film_card
-from boxoffice.tabular.intervals import interval_scores, residual_quantiles
-from boxoffice.tabular.pipelines import fit_films
+from boxoffice.tabular.pipelines import fit_films, with_history
 from boxoffice.tabular.scores import revenue_scores, success_scores
 from boxoffice.tabular.selection import Folds, in_words
 
@@ -35,13 +35,15 @@ class Task:
     grids: dict[str, dict]  # hyperparameters to search; a model with none is used as it is
     scorers: dict[str, str]  # scikit-learn's, by score; the first one tunes and selects
     scores: Callable[[np.ndarray, np.ndarray], dict[str, float]]  # of y_true and predictions
+    rising: bool = False  # whether predictions may not fall when the budget rises
+    never_selected: tuple[str, ...] = ()  # models that compete, but can't be held to that
 
 
 def revenue_task(grids: dict[str, dict], seed: int) -> Task:
-    """Predict log revenue (natural log of 1 + USD); R2 tunes and selects."""
+    """Predict log revenue (natural log, real USD); R2 tunes and selects."""
     return Task(
         "revenue",
-        "log_revenue: natural log of 1 + worldwide revenue in nominal USD",
+        f"log_revenue: natural log of worldwide revenue in dollars of {BASE}",
         "log_revenue",
         models.revenue_models(seed),
         models.revenue_baselines(),
@@ -49,6 +51,8 @@ def revenue_task(grids: dict[str, dict], seed: int) -> Task:
         grids,
         {"r2": "r2", "rmse": "neg_root_mean_squared_error"},
         revenue_scores,
+        rising=True,
+        never_selected=("gradient_boosting",),
     )
 
 
@@ -122,19 +126,26 @@ class Evaluation:
         return (self.films[f"split_{split}"] == "test").to_numpy()
 
     def select(self) -> Selection:
-        """Tune every model and select one per feature set, by cross-validation.
+        """Tune every model and select one per feature set, over rolling origins.
 
-        Only films that are training films in both splits take part, so no test film has a say.
+        Models are meant to forecast films that are coming, and are chosen by how well they do. Only
+        films that are training films in both splits take part, so no test film has a say.
         """
         films = self.films[training_rows_of_both(self.films)]
         y_true = films[self.task.target].to_numpy()
         score, scorer = next(iter(self.task.scorers.items()))
         tuned, scores = {}, {}
         for feature_set in FEATURE_SETS:
-            cv = Folds.of(feature_set, films, self.folds, self.seed)
+            cv = Folds.rolling(feature_set, films, self.folds)
+            untuned = self.task.models
+            if self.task.rising:
+                untuned = {
+                    name: models.rising_with_budget(model, cv.names)
+                    for name, model in untuned.items()
+                }
             candidates = {
                 name: cv.search(model, self.task.grids[name], y_true, scoring=scorer)
-                for name, model in self.task.models.items()
+                for name, model in untuned.items()
             }
             candidates["ensemble"] = self.task.ensemble(candidates)
             means = {
@@ -142,7 +153,12 @@ class Evaluation:
                 for name, model in candidates.items()
             }
             tuned[feature_set], scores[feature_set] = candidates, means
-        selected = {name: max(means, key=means.get) for name, means in scores.items()}
+        selected = {
+            feature_set: max(
+                (name for name in means if name not in self.task.never_selected), key=means.get
+            )
+            for feature_set, means in scores.items()
+        }
         return Selection(tuned, scores, selected)
 
     def cross_validate(
@@ -156,7 +172,7 @@ class Evaluation:
         y_true = self.films[self.task.target].to_numpy()
         scores = {}
         for feature_set, tuned in selection.tuned.items():
-            cv = Folds.of(feature_set, self.films, self.folds, self.seed)
+            cv = Folds.shuffled(feature_set, self.films, self.folds, self.seed)
             by_model = {
                 name: self._over_folds(cv.score(model, y_true, self.task.scorers))
                 for name, model in ((self.task.baselines if baselines else {}) | tuned).items()
@@ -204,27 +220,19 @@ class Evaluation:
     def _fit(self, feature_set: str, model: BaseEstimator, train: np.ndarray) -> Pipeline:
         return fit_films(feature_set, self.films[train], clone(model), self.task.target)
 
-    def intervals(self, selection: Selection, held_out: HeldOut, nominal: float) -> dict[str, dict]:
-        """Prediction intervals of the selected models, judged by the latest films.
+    def score_updated(self, held_out: HeldOut) -> dict[str, dict[str, float]]:
+        """Score the selected models on the latest films, with history until each one's release.
 
-        The ends come from out-of-fold residuals of the temporal split's training films. By feature
-        set: `nominal`, those of `interval_scores`, and the ends `lower` and `upper`.
+        By feature set; the models are those of `score_held_out`.
         """
         test = self.latest()
-        y_true = self.films[self.task.target].to_numpy()
-        intervals = {}
-        for feature_set, name in selection.selected.items():
-            cv = Folds.of(feature_set, self.films[~test], self.folds, self.seed)
-            out_of_fold = cv.predict(selection.tuned[feature_set][name], y_true[~test])
-            lower, upper = residual_quantiles(y_true[~test] - out_of_fold, nominal)
-            y_pred = held_out.predictions["temporal", feature_set]["selected"]
-            intervals[feature_set] = {
-                "nominal": nominal,
-                **interval_scores(y_true[test], y_pred, lower, upper),
-                "lower": lower,
-                "upper": upper,
-            }
-        return intervals
+        y_true = self.films.loc[test, self.task.target].to_numpy()
+        found = {}
+        for feature_set in FEATURE_SETS:
+            updated = with_history(held_out.pipelines["temporal", feature_set], self.films)
+            X_test = self.films.loc[test, input_columns(feature_set, self.films)]
+            found[feature_set] = self.task.scores(y_true, _predicted(updated, X_test))
+        return found
 
     def importance(
         self, selection: Selection, held_out: HeldOut, feature_set: str, trees: tuple[str, ...]
@@ -261,22 +269,24 @@ class Evaluation:
     def export(self, selection: Selection, held_out: HeldOut, source: str, **cards: dict) -> None:
         """Export the selected models of `classic` and `pre_release` as `<task>_<feature set>`.
 
-        These are the measured pipelines, fitted on the temporal split's training films, without
-        their `features` step. `source` says where the films come from, and `cards` what else a
-        feature set's card says, by feature set.
+        They are fitted on all films by the recipe that was measured, and written without their
+        `features` step. `source` says where the films come from, and `cards` what else a feature
+        set's card says, by feature set.
         """
-        train = self.films[~self.latest()]
         for feature_set in ("classic", "pre_release"):
-            pipeline = held_out.pipelines["temporal", feature_set]
+            name = selection.selected[feature_set]
+            pipeline = self._fit(
+                feature_set, selection.tuned[feature_set][name], np.ones(len(self.films), bool)
+            )
             card = {
                 "target": self.task.description,
                 "source": source,
-                "selected": selection.selected[feature_set],
+                "selected": name,
                 "metrics": {"temporal": held_out.scores["temporal"][feature_set]["selected"]},
                 **cards.get(feature_set, {}),
-                **film_card(feature_set, train),
+                **film_card(feature_set, self.films),
             }
-            features = pipeline[0].transform(train[input_columns(feature_set, train)])
+            features = pipeline[0].transform(self.films[input_columns(feature_set, self.films)])
             if "vote_count" in features:
                 card["votes"] = votes_of(source)
             export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)

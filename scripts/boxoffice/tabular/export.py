@@ -10,6 +10,8 @@ from onnx import ModelProto
 from onnx.helper import set_model_props
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxGather, OnnxRelu, OnnxSub
+from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
@@ -19,9 +21,12 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
+from boxoffice.films.money import BASE
 from boxoffice.model_files import FEATURE_NAMES, write_model
+from boxoffice.tabular.models import BudgetTail
 
-OPSET = {"": 17, "ai.onnx.ml": 3}
+_OPSET = 17
+OPSET = {"": _OPSET, "ai.onnx.ml": 3}
 
 _NOT_FOR = [
     "not for films far outside the training ranges on this card",
@@ -30,7 +35,7 @@ _NOT_FOR = [
 ]
 _HINDSIGHT = "not for films before release: it reads votes, which exist only afterwards"
 UNITS = {
-    "log_budget": "natural log of 1 + nominal USD",
+    "log_budget": f"natural log of dollars of {BASE}",
     "runtime": "minutes",
     "popularity": "TMDB popularity, no unit",
     "cast_popularity": "mean TMDB popularity, no unit",
@@ -41,7 +46,8 @@ UNITS = {
     "log_vote_count": "natural log of 1 + votes",
     "budget_rank": "share of the films of the last years with a smaller budget, 0-1",
     "budget_relative": "natural log of budget / mean budget of the last years",
-    "release_year": "year",
+    "release_year": "year, held at its maximum",
+    "certificate_rank": "0 (G) to 4 (NC-17)",
     "release_month": "month, 1-12",
     "weekday": "day of the week, Monday = 0",
     "season_sin": "sine of the day of the year",
@@ -53,10 +59,28 @@ UNITS = {
 }
 TRACK_RECORD_UNITS = {
     "_count": "natural log of 1 + prior films",
-    "_revenue_best": "natural log of 1 + nominal USD",
+    "_revenue_best": f"natural log of dollars of {BASE}",
     "_return_mean": "natural log of revenue / budget",
 }
 
+
+def _convert_tail(scope, operator, container) -> None:
+    """`BudgetTail` in ONNX: the regressor's answer, and the log budget beyond the tail's start."""
+    (X,), model = operator.inputs, operator.raw_operator
+    budget = OnnxGather(X, np.array([0], dtype=np.int64), axis=1, op_version=_OPSET)
+    start = np.array([model.start_], dtype=np.float32)
+    tail = OnnxRelu(OnnxSub(budget, start, op_version=_OPSET), op_version=_OPSET)
+    answer = OnnxSubEstimator(model.regressor_, X, op_version=_OPSET)
+    total = OnnxAdd(answer, tail, op_version=_OPSET, output_names=operator.outputs[:1])
+    total.add_to(scope, container)
+
+
+update_registered_converter(
+    BudgetTail,
+    "BudgetTail",
+    calculate_linear_regressor_output_shapes,
+    _convert_tail,
+)
 update_registered_converter(
     XGBRegressor, "XGBRegressor", calculate_linear_regressor_output_shapes, convert_xgboost
 )

@@ -1,6 +1,9 @@
 """Models of revenue and of success, with the hyperparameters that are not searched."""
 
-from sklearn.base import BaseEstimator, clone
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -14,7 +17,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
 from xgboost import XGBClassifier, XGBRegressor
+
+from boxoffice.films.features import BUDGET_FEATURES
 
 # Small trees, each on a part of the rows and columns, since a few thousand films overfit soon.
 XGBOOST = {
@@ -63,12 +69,62 @@ def revenue_baselines() -> dict[str, BaseEstimator]:
     }
 
 
-def revenue_ensemble(models: dict[str, BaseEstimator]) -> VotingRegressor:
+class BudgetTail(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+    """A regressor of log revenue; among large budgets revenue grows in proportion to the budget.
+
+    Trees can't follow a budget beyond those they saw, and say the same for $150M and $400M. Above
+    a quantile of the training budgets, the log budget in excess of it is taken off the target
+    before the regressor learns, and added to what it answers.
+
+    Parameters
+    ----------
+    regressor : estimator
+        Its first feature is the log budget, in real USD.
+    quantile : float
+        Of the training budgets.
+
+    Attributes
+    ----------
+    start_ : float
+        Log budget where the tail begins.
+    """
+
+    def __init__(self, regressor: BaseEstimator, quantile: float = 0.8):
+        self.regressor = regressor
+        self.quantile = quantile
+
+    def fit(self, X, y) -> Self:
+        """Fit the regressor on what the tail leaves: X of shape (n, n_features), y (n,)."""
+        self.start_ = float(np.quantile(X[:, 0], self.quantile))
+        self.regressor_ = clone(self.regressor).fit(X, y - self._tail(X))
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Log revenue, shape (n,)."""
+        check_is_fitted(self, "regressor_")
+        return self.regressor_.predict(X) + self._tail(X)
+
+    def _tail(self, X) -> np.ndarray:
+        return np.maximum(X[:, 0] - self.start_, 0)
+
+
+def rising_with_budget(model: BaseEstimator, features: list[str]) -> BaseEstimator:
+    """A copy of a model whose trees never fall when a feature of the budget rises.
+
+    `features` are the names of its inputs, in order. What isn't made of trees stays as it is.
+    """
+    signs = tuple(int(name in BUDGET_FEATURES) for name in features)
+    held = ("monotonic_cst", "monotone_constraints")
+    settings = {key: signs for key in model.get_params() if key.endswith(held)}
+    return clone(model).set_params(**settings)
+
+
+def revenue_ensemble(models: dict[str, BaseEstimator]) -> BudgetTail:
     """The ensemble: the mean of a linear model, extremely randomised trees and XGBoost.
 
     The three err differently: a straight line extrapolates, trees find interactions.
     """
-    return VotingRegressor([(name, clone(models[name])) for name in REVENUE_ENSEMBLE])
+    return BudgetTail(VotingRegressor([(name, clone(models[name])) for name in REVENUE_ENSEMBLE]))
 
 
 def success_models(seed: int) -> dict[str, BaseEstimator]:

@@ -1,5 +1,7 @@
 """The scikit-learn pipeline that every revenue and success model shares."""
 
+from copy import deepcopy
+
 import pandas as pd
 from sklearn import set_config
 from sklearn.base import BaseEstimator
@@ -9,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import fact_columns, input_columns
-from boxoffice.tabular.transformers import MarketContext, TrackRecord
+from boxoffice.tabular.transformers import MarketContext, ReleaseYear, TrackRecord
 
 # TrackRecord needs revenue even where `y` is another target: routing slices it with the folds.
 set_config(enable_metadata_routing=True)
@@ -23,26 +25,26 @@ def track_record_inputs(films: pd.DataFrame) -> list[str]:
 def film_pipeline(feature_set: str, films: pd.DataFrame, model: BaseEstimator | str) -> Pipeline:
     """Features, imputation and a model, fitted together on training rows.
 
-    Missing numbers become 0 in the classic set, as the classic projects have it, and the training
-    median in the others.
+    What is missing becomes the training median: what is unknown of a film is typical.
 
-    The steps are `features` (facts and, but for classic, the track record), `impute` and `model`,
-    an estimator or 'passthrough'. `films` says which columns the source has. Fit it with
-    `log_revenue=` (natural log of USD) beside `y`.
+    The steps are `features` (facts, the year and, but for classic, market and track record),
+    `impute` and `model`, an estimator or 'passthrough'. `films` says which columns the source has.
+    Fit it with `log_revenue=` (natural log, real USD) beside `y`.
     """
-    blocks = [("facts", "passthrough", fact_columns(feature_set, films))]
-    if feature_set == "classic":
-        impute = SimpleImputer(strategy="constant", fill_value=0.0)
-    else:
+    blocks = [
+        ("facts", "passthrough", fact_columns(feature_set, films)),
+        ("year", ReleaseYear(), ["release_year"]),
+    ]
+    if feature_set != "classic":
         inputs = track_record_inputs(films)
         track_record = TrackRecord(tuple(inputs[2:])).set_fit_request(log_revenue=True)
         blocks += [
             ("market", MarketContext(), ["release_date", "log_budget"]),
             ("track_record", track_record, inputs),
         ]
-        impute = SimpleImputer(strategy="median", keep_empty_features=True)
     features = ColumnTransformer(blocks, verbose_feature_names_out=False)
     features.set_output(transform="pandas")
+    impute = SimpleImputer(strategy="median", keep_empty_features=True)
     return Pipeline([("features", features), ("impute", impute), ("model", model)])
 
 
@@ -61,3 +63,16 @@ def fit_films(
         films[target],
         **fit_params(feature_set, films["log_revenue"]),
     )
+
+
+def with_history(pipeline: Pipeline, films: pd.DataFrame) -> Pipeline:
+    """A copy of a fitted pipeline whose market and track records know of `films`.
+
+    The model stays as it is: this is what becomes of it when only its history is kept up to date.
+    """
+    pipeline = deepcopy(pipeline)
+    blocks = pipeline["features"].named_transformers_
+    if "market" in blocks:
+        blocks["market"].update(films)
+        blocks["track_record"].update(films, films["log_revenue"])
+    return pipeline

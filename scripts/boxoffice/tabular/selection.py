@@ -6,7 +6,13 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GridSearchCV,
+    KFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
 
 from boxoffice.films.features import input_columns
 from boxoffice.tabular.pipelines import fit_films
@@ -29,26 +35,40 @@ class Folds:
     The features (track record, market, imputation) are the same for every model and every point of
     a grid, so they are computed once per fold and stacked; `splits` holds the rows of each fold.
     A search over them gives the same result as a search over the whole pipeline.
-
     """
 
+    names: list[str]  # of the features
     X: np.ndarray  # (n_stacked, n_features)
     rows: np.ndarray  # (n_stacked,): position of each stacked row among the films
     splits: list[tuple[np.ndarray, np.ndarray]]  # positions of training and test rows in `X`
 
     @classmethod
-    def of(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
-        """Fit the features of a shuffled `KFold` over `films`, fold by fold."""
+    def shuffled(cls, feature_set: str, films: pd.DataFrame, n_splits: int, seed: int) -> Self:
+        """The folds of a shuffled `KFold` over `films`."""
+        return cls.of(feature_set, films, KFold(n_splits, shuffle=True, random_state=seed))
+
+    @classmethod
+    def rolling(cls, feature_set: str, films: pd.DataFrame, n_splits: int) -> Self:
+        """Rolling origins: each fold is learned from the films before it, as forecasts are.
+
+        `films` are ordered by day of release.
+        """
+        return cls.of(feature_set, films, TimeSeriesSplit(n_splits))
+
+    @classmethod
+    def of(cls, feature_set: str, films: pd.DataFrame, splitter: BaseCrossValidator) -> Self:
+        """Fit the features of each fold of a splitter."""
         X = films[input_columns(feature_set, films)]
         blocks, rows, splits, start = [], [], [], 0
-        for train, test in KFold(n_splits, shuffle=True, random_state=seed).split(X):
+        for train, test in splitter.split(X):
             features = fit_films(feature_set, films.iloc[train], "passthrough")
             rows.append(np.concatenate([train, test]))
             blocks.append(features.transform(X.iloc[rows[-1]]))
-            middle, end = start + len(train), start + len(X)
+            middle, end = start + len(train), start + len(train) + len(test)
             splits.append((np.arange(start, middle), np.arange(middle, end)))
             start = end
-        return cls(np.vstack(blocks), np.concatenate(rows), splits)
+        names = features[0].get_feature_names_out().tolist()
+        return cls(names, np.vstack(blocks), np.concatenate(rows), splits)
 
     def search(self, model: BaseEstimator, grid: dict, target, scoring: str) -> BaseEstimator:
         """Set the values of the grid that score best on average over the folds (unfitted)."""
@@ -79,12 +99,3 @@ class Folds:
             error_score="raise",
         )
         return {name: scores[f"test_{name}"] for name in scoring}
-
-    def predict(self, model: BaseEstimator, target) -> np.ndarray:
-        """Out-of-fold predictions, shape (n_films,)."""
-        y = np.asarray(target)[self.rows]
-        predicted = np.empty(len(np.unique(self.rows)))
-        for train, test in self.splits:
-            fitted = clone(model).fit(self.X[train], y[train])
-            predicted[self.rows[test]] = fitted.predict(self.X[test])
-        return predicted

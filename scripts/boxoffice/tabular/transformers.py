@@ -12,12 +12,37 @@ from boxoffice.films.careers import SHRINKAGE, STATISTICS, Careers
 from boxoffice.films.credits import ROLES
 
 
+class ReleaseYear(TransformerMixin, BaseEstimator):
+    """The year of release, held at the latest years of training.
+
+    What a year did to films can't be told for years that are coming, nor from the last one alone:
+    training films later than the given quantile, and all that come after them, share one year.
+    """
+
+    def __init__(self, quantile: float = 0.75):
+        self.quantile = quantile
+
+    def fit(self, X: pd.DataFrame, y=None) -> Self:
+        """Remember the year at which to hold."""
+        self.latest_ = float(np.quantile(X["release_year"], self.quantile, method="lower"))
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """`release_year`, of shape (n, 1)."""
+        check_is_fitted(self, "latest_")
+        return X[["release_year"]].astype(float).clip(upper=self.latest_)
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """`release_year`."""
+        return np.array(["release_year"], dtype=object)
+
+
 class MarketContext(TransformerMixin, BaseEstimator):
     """Compare a budget with those of the training films released in the years before.
 
-    Nominal budgets grow with the decades, and a budget that led its year once is small today. Only
+    Budgets grow with the decades, and a budget that led its year once is small today. Only
     training films released *strictly before* a row count, so a row never meets itself.
-    The window before a film's release is `years` long.
+    The window before a film's release is `years` long; it ends at the last training film.
     """
 
     def __init__(self, years: float = YEARS):
@@ -27,6 +52,10 @@ class MarketContext(TransformerMixin, BaseEstimator):
         """Remember release dates and log budgets of the training rows."""
         self.budgets_ = PastBudgets(X)
         return self
+
+    def update(self, X: pd.DataFrame) -> None:
+        """Remember later films, too: all of them, as in `fit`."""
+        self.fit(X)
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Features of shape (n, 2).
@@ -60,8 +89,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Features per role, over all prior films of its entities: `count` (log1p), `revenue_best` (log
-    USD) and `return_mean` (log of revenue / budget, shrunk). A row without history gets count 0 and
+    Features per role, over all prior films of its entities: `count` (log1p), `revenue_best` (log of
+    real USD) and `return_mean` (log of revenue / budget, shrunk). A row without history gets count 0 and
     the training means.
     """
 
@@ -72,11 +101,15 @@ class TrackRecord(TransformerMixin, BaseEstimator):
     def fit(self, X: pd.DataFrame, y=None, log_revenue=None) -> Self:
         """Remember training films: `release_date`, `log_budget` and the columns of `roles`.
 
-        `y`, shape (n,), is the natural log of revenue in USD, unless `log_revenue` is given, as it
+        `y`, shape (n,), is the natural log of revenue in real USD, unless `log_revenue` is given, as it
         is for classifiers, whose `y` is another target.
         """
         self.careers_ = Careers(X, y if log_revenue is None else log_revenue, self.roles)
         return self
+
+    def update(self, X: pd.DataFrame, log_revenue) -> None:
+        """Remember later films, too: all of them, as in `fit`; the training means stay."""
+        self.careers_ = Careers(X, log_revenue, self.roles, self.careers_.mean_)
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Track record of each row: shape (n, n_roles * 3), floats, no missing values."""

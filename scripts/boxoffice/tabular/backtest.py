@@ -1,0 +1,160 @@
+"""Backtests: forecasts made at many cut-off dates, of the films that came afterwards.
+
+This is what a producer gets: a model that learned from everything before a day, asked about films
+some years ahead. A *frozen* model knows nothing later; an *updated* one has learned at the cut-off,
+too, but its market and track records are kept up to date until each film's day of release.
+"""
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import r2_score, roc_auc_score
+
+from boxoffice.films.features import input_columns
+from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.schema import SUCCESS_MULTIPLE
+from boxoffice.tabular.intervals import interval_scores
+from boxoffice.tabular.pipelines import fit_films, with_history
+
+HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}  # years ahead
+KINDS = ("frozen", "updated")
+FEWEST_TRAINING = 50  # films
+FEWEST_SCORED = 20  # forecasts that scores are worth
+WARM_UP = 5  # years of forecasts before the first scored one, whose errors make its interval
+LARGE, LARGEST = 20_000_000, 150_000_000  # budgets, nominal USD
+
+
+def backtest(
+    films: pd.DataFrame, feature_set: str, model: BaseEstimator, first_year: int
+) -> pd.DataFrame:
+    """Forecast films from yearly cut-offs, `WARM_UP` years before `first_year` to the last film.
+
+    Parameters
+    ----------
+    films : DataFrame
+        Usable films, with features and targets.
+    model : estimator
+        Unfitted; of log revenue.
+
+    Returns
+    -------
+    DataFrame, a row per forecast
+        `cutoff` (year; films released before it are learned from), `horizon` (the film's year less
+        that), `film` (its index in `films`), `actual`, and the forecasts `frozen` and `updated`
+        (natural logs, real USD).
+    """
+    years = range(first_year - WARM_UP, int(films["release_year"].max()) + 1)
+    made = Parallel(n_jobs=-1)(
+        delayed(_forecasts)(films, feature_set, model, year) for year in years
+    )
+    return pd.concat(made, ignore_index=True)
+
+
+def _forecasts(
+    films: pd.DataFrame, feature_set: str, model: BaseEstimator, year: int
+) -> pd.DataFrame:
+    known = films[films["release_year"] < year]
+    asked = films[films["release_year"].between(year, year + HORIZONS["h6_9"][1])]
+    if len(known) < FEWEST_TRAINING or asked.empty:
+        return pd.DataFrame()
+    X = asked[input_columns(feature_set, films)]
+    pipeline = fit_films(feature_set, known, clone(model))
+    return pd.DataFrame(
+        {
+            "cutoff": year,
+            "horizon": asked["release_year"] - year,
+            "film": asked.index,
+            "actual": asked["log_revenue"],
+            "frozen": pipeline.predict(X),
+            "updated": with_history(pipeline, films).predict(X),
+        }
+    )
+
+
+def forecast_errors(forecasts: pd.DataFrame, kind: str, nominal: float) -> ForecastErrors:
+    """Errors of the forecasts that are at most two years ahead."""
+    near = forecasts[forecasts["horizon"] <= HORIZONS["h1_2"][1]]
+    return ForecastErrors.of(near["actual"], near[kind], nominal)
+
+
+def with_intervals(
+    forecasts: pd.DataFrame, films: pd.DataFrame, kind: str, first_year: int, nominal: float
+) -> pd.DataFrame:
+    """Forecasts of a kind from `first_year` on, with what earlier errors tell of each.
+
+    At every cut-off, the errors are those of forecasts of films released before it.
+
+    Returns
+    -------
+    DataFrame
+        `cutoff`, `horizon`, `actual`, `predicted`, `lower`, `upper` and `expected` (natural logs,
+        real USD), `chance` and `success` (of revenue > 1.5 x budget), `budget` (nominal USD).
+    """
+    budget = films["budget"].reindex(forecasts["film"]).to_numpy()
+    threshold = films["log_budget"].reindex(forecasts["film"]).to_numpy() + np.log(SUCCESS_MULTIPLE)
+    success = films["success"].reindex(forecasts["film"]).to_numpy(bool)
+    table = forecasts.assign(
+        predicted=forecasts[kind], budget=budget, threshold=threshold, success=success
+    )
+    released = table["cutoff"] + table["horizon"]
+    parts = []
+    for cutoff, rows in table[table["cutoff"] >= first_year].groupby("cutoff"):
+        try:
+            errors = forecast_errors(table[released < cutoff], kind, nominal)
+        except ValueError:  # too few forecasts so far
+            continue
+        predicted = rows["predicted"].to_numpy()
+        lower, upper = errors.interval(predicted)
+        parts.append(
+            rows.assign(
+                lower=lower,
+                upper=upper,
+                expected=errors.expected(predicted),
+                chance=errors.chance_above(predicted, rows["threshold"].to_numpy()),
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]
+
+
+def horizon_scores(table: pd.DataFrame, nominal: float) -> dict[str, dict]:
+    """Scores of `with_intervals` by years ahead; a horizon with too few forecasts is left out."""
+    by_horizon = {name: table[table["horizon"].between(*years)] for name, years in HORIZONS.items()}
+    return {
+        name: scores(rows, nominal)
+        for name, rows in by_horizon.items()
+        if len(rows) >= FEWEST_SCORED
+    }
+
+
+def scores(rows: pd.DataFrame, nominal: float) -> dict:
+    """Scores of forecasts in rows of `with_intervals`.
+
+    `bias` is the mean of forecast less actual, in natural log; `within_2` the share of films that
+    earn between half and twice the forecast, and `within_2_large` of budgets from $20M on;
+    `largest_ratio` the median of forecast over actual for budgets from $150M on; `total_ratio` what
+    was expected in all over what was earned in all.
+    """
+    error = rows["predicted"] - rows["actual"]
+    near = error.abs() < np.log(2)
+    large, largest = rows["budget"] >= LARGE, rows["budget"] >= LARGEST
+    found = {
+        "n": len(rows),
+        "r2": r2_score(rows["actual"], rows["predicted"]),
+        "rmse": np.sqrt((error**2).mean()),
+        "bias": error.mean(),
+        "median_error": error.median(),
+        "within_2": near.mean(),
+        "total_ratio": np.exp(rows["expected"]).sum() / np.exp(rows["actual"]).sum(),
+        "interval": interval_scores(
+            rows["actual"], rows["predicted"], rows["lower"], rows["upper"], nominal
+        ),
+    }
+    if large.any():
+        found["within_2_large"] = near[large].mean()
+    if largest.any():
+        found["largest_ratio"] = np.exp(error[largest].median())
+    if rows["success"].nunique() == 2:
+        found["roc_auc"] = roc_auc_score(rows["success"], rows["chance"])
+    found["coverage"] = found["interval"]["coverage"]
+    return found
