@@ -140,7 +140,7 @@ def held_out_posters(run: dict) -> dict[str, tuple[dict, dict]]:
 
 def with_ends(gain: dict) -> str:
     """A gain and its 95 % interval."""
-    return f"{gain['value']:+.3f} ({gain['lower']:+.3f} to {gain['upper']:+.3f})"
+    return f"{gain['value']:+.4f} ({gain['lower']:+.4f} to {gain['upper']:+.4f})"
 
 
 def poster_rows(source: str, run: dict) -> list[dict]:
@@ -188,8 +188,9 @@ def poster_filters(runs: Runs) -> str:
     return " ".join(
         f"{source}: {run['poster']['rows']['with_poster']:,} of "
         f"{run['poster']['rows']['usable']:,} usable films ({run['poster']['row_filter']})."
-        for source, run in runs.items()
         if held_out_posters(run)
+        else f"The posters of {source} were last measured against other models, and are left out."
+        for source, run in runs.items()
     )
 
 
@@ -236,7 +237,7 @@ def served_rows(source: str, run: dict) -> list[dict]:
             "tested on": f"{scores['tested']}: {scores['films']:,}",
             "exact": f"{scores['exact']:.3f}",
             "one away": f"{scores['one_away']:.3f}",
-            "chance": f"{scores['chance']:.3f}",
+            "exact by chance": f"{scores['chance']:.3f}",
         }
         for given, scores in run["multimodal"].get("served", {}).items()
     ]
