@@ -15,13 +15,14 @@ from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFi
 from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from app import __version__, schemas
 from app.logs import service_log, tidy_server_log
 from app.media import Media, MediaBusy, MediaUnavailable, UploadFault
 from app.middleware import Metrics, Traffic
-from app.problems import answer_problems, fault
+from app.problems import answer_problems, fault, faults_of
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
@@ -46,6 +47,7 @@ TYPES: dict[Format, str] = {"csv": "text/csv", "parquet": "application/vnd.apach
 MOST_TEXT = 20_000  # characters; a text encoder reads far fewer
 FORM_LIMITS = {"max_fields": 10, "max_files": 4, "max_part_size": 4 * MOST_TEXT}
 IMAGE = "a JPEG, PNG, WEBP, GIF, BMP or AVIF image of at most 50,000,000 pixels"
+FILM_EXAMPLE = orjson.dumps(schemas.PRE_RELEASE_EXAMPLE).decode()
 VIDEO = "a video with sound, such as MP4, WebM, MOV or MKV"
 TABLE = "a CSV or Parquet file in the TMDB 5000 schema"
 # Answers other than success, for the OpenAPI document.
@@ -186,7 +188,7 @@ def _add_films(app: FastAPI) -> None:
 
 
 def _add_media(app: FastAPI) -> None:
-    media = app.state.media
+    forecasts, media = app.state.forecasts, app.state.media
 
     @app.post(
         "/predict/poster",
@@ -216,14 +218,38 @@ def _add_media(app: FastAPI) -> None:
                 examples=["A paraplegic marine is sent to the moon Pandora."],
             ),
         ],
+        film: Annotated[
+            str | None,
+            Form(
+                max_length=MOST_TEXT,
+                description="What is known of the film, as JSON that /predict/revenue takes. "
+                "What exists after release alone is not used.",
+                examples=[FILM_EXAMPLE],
+            ),
+        ] = None,
         poster: Annotated[UploadFile | None, File(description=f"{IMAGE}.")] = None,
         trailer: Annotated[UploadFile | None, File(description=f"{VIDEO}.")] = None,
     ):
-        """How likely each of eight revenue classes is, from a text and, if there is one, a trailer.
+        """How likely each of eight revenue classes is, from a text and the facts of a film.
 
-        A poster is looked at where the model learned from posters; else a warning says so.
+        `measured` says how often the model is right with as much. A trailer is looked at where the
+        model learned from real ones. Else it is checked, as a poster is, and a warning says why it
+        was not used.
         """
-        return await _looked_at(partial(media.multimodal, text), poster=poster, trailer=trailer)
+        facts, warnings = None, []
+        if film is not None:
+            facts, warnings = forecasts.facts(_stated_film(film), media.facts())
+        ask = partial(media.multimodal, text, facts, warnings)
+        return await _looked_at(ask, poster=poster, trailer=trailer)
+
+
+def _stated_film(text: str) -> dict[str, Any]:
+    """The film that a form's field states in JSON."""
+    try:
+        return schemas.Film.model_validate_json(text).__dict__
+    except ValidationError as error:
+        errors = [each | {"loc": each["loc"] or ("film",)} for each in error.errors()]
+        raise HTTPException(422, faults_of(errors, schemas.Film.model_fields)) from error
 
 
 async def _looked_at(ask, **uploads: UploadFile | None) -> Response:

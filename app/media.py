@@ -2,10 +2,12 @@
 
 import importlib.util
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from boxoffice import paths
 from boxoffice.media.files import MediaError
@@ -86,12 +88,29 @@ class Media:
             "warnings": list(card["not_for"]),
         }
 
-    def multimodal(
-        self, text: str, poster: Path | None = None, trailer: Path | None = None
-    ) -> dict[str, Any]:
-        """Forecast the revenue class from a plot and, if there is one, a trailer.
+    def facts(self) -> list[str]:
+        """The facts that the multimodal model reads, by name; none where it is absent."""
+        return list(self.cards.get("multimodal", {}).get("facts", ()))
 
-        The answer is as `schemas.RevenueClasses`; it warns of uploads that the model doesn't read.
+    def multimodal(
+        self,
+        text: str,
+        facts: np.ndarray | None = None,
+        warnings: Iterable[str] = (),
+        poster: Path | None = None,
+        trailer: Path | None = None,
+    ) -> dict[str, Any]:
+        """Forecast the revenue class from a plot and whatever else is given.
+
+        The answer is as `schemas.RevenueClasses`. It warns of uploads that the model doesn't read,
+        which are checked all the same.
+
+        Parameters
+        ----------
+        facts : array, optional
+            Of the film, in the order of `self.facts()`; NaN is unknown.
+        warnings : iterable of str
+            What is to be told of the facts.
 
         Raises
         ------
@@ -100,29 +119,41 @@ class Media:
         MediaUnavailable, MediaBusy
         """
         with self._asked("multimodal") as model:
+            card = self.cards["multimodal"]
             if poster is not None:
                 from boxoffice.media.posters import read_poster
 
                 with _reading("poster"):
                     read_poster(poster)
             with _reading("trailer"):
-                probabilities = model.predict(text, trailer)
-        card = self.cards["multimodal"]
-        reads = ", ".join(card["widths"])
-        unread = {"poster": poster}
-        if not {"video", "audio"} & set(card["widths"]):
-            unread["trailer"] = trailer
+                if trailer is not None and "trailer" in card["unread"]:
+                    from boxoffice.media.trailers import read_trailer
+
+                    read_trailer(trailer)
+                probabilities = model.predict(text, trailer, facts)
+        given = {"text": text, "metadata": facts, "video": trailer, "audio": trailer}
+        names = [name for name in card["widths"] if given[name] is not None]
+        uploads = {"poster": poster, "trailer": trailer}
+        warnings = [
+            *warnings,
+            *(
+                f"{name}: not used, for the model does not read it: {why}"
+                for name, why in card["unread"].items()
+                if uploads[name] is not None
+            ),
+        ]
+        if "metadata" in card["widths"] and facts is None:
+            warnings.append("film: not given, so its facts count as those of a typical film")
         return {
             "predicted_class": max(probabilities, key=probabilities.get),
             "probabilities": probabilities,
             "edges_usd": card["edges_usd"],
             "model": "multimodal",
-            "warnings": [
-                f"{name}: not used, for the model reads {reads} only"
-                for name, upload in unread.items()
-                if upload is not None
-            ]
-            + card["not_for"],
+            "measured": {
+                "given": ["facts" if name == "metadata" else name for name in names],
+                **card["metrics"]["_".join(names)],
+            },
+            "warnings": warnings + card["not_for"],
         }
 
     def _check(self, name: str) -> None:

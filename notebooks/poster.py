@@ -18,7 +18,7 @@
 # A pretrained image network turns each poster into a row of numbers, its *embedding*; a small network
 # learns the logarithm of revenue from it. A poster mostly shows what its genre and its budget are, and
 # those are known anyway. So we ask three questions of the same films: what does a poster tell by
-# itself, what do the facts tell, and does the poster add anything to the facts?
+# itself, what do the facts tell a good tabular model, and does the poster add anything to that?
 
 # %% tags=["parameters"]
 source = "open_films"
@@ -60,15 +60,16 @@ from boxoffice.networks.held_out import (
     checkpoint,
     folded,
     forecasts,
+    poster_references,
     revenue_comparison,
     revenue_of,
     with_ends,
 )
 from boxoffice.networks.layers import save_network
-from boxoffice.networks.metadata import learned_from, pre_release_numbers
+from boxoffice.networks.metadata import fact_forecasts, learned_from
 from boxoffice.networks.plots import draw_intervals, draw_losses
 from boxoffice.networks.poster_model import poster_rows, train_revenue
-from boxoffice.networks.training import Settings, forget, live_log
+from boxoffice.networks.training import Settings, forget, live_log, side_by_side
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.tabular.intervals import interval_scores, residual_quantiles
 
@@ -78,7 +79,9 @@ sns.set_theme(style="whitegrid", palette="deep")
 # ## Data
 #
 # Films with known budget and revenue, the revenue above the threshold, and a poster that can be read.
-# A poster that two films share is left out, because there is no telling whose it is; every poster that
+# **Every score below is of these films only:** the filter looks at the revenue, which nobody knows
+# beforehand, so a film that might flop is no film that this notebook has anything to say about. A
+# poster that two films share is left out, because there is no telling whose it is; every poster that
 # was skipped is in a table, with the reason.
 
 # %%
@@ -89,12 +92,14 @@ save_table("poster", "skipped", skipped)
 chosen = files.merge(earning, on="id", validate="one_to_one")
 stand_ins = bool(files["path"].map(poster_is_stand_in).any())
 log10_revenue = np.log10(chosen["revenue"]).to_numpy(dtype="float32")
+row_filter = f"budget and revenue known, revenue above ${threshold:,}, a readable poster"
 Markdown(
     "**These posters are stand-ins** that `synthesize` drew from facts known before release. What "
     "follows shows that the pipeline works, and says nothing about real posters. "
     * stand_ins
     + f"Of {len(films):,} usable films, {len(earning):,} earned more than ${threshold:,}, and "
-    f"{len(chosen):,} of these have a poster; {len(skipped)} posters were skipped."
+    f"{len(chosen):,} of these have a poster; {len(skipped)} posters were skipped. The "
+    f"{len(films) - len(earning):,} films that earned less take no part."
 )
 
 # %% tags=["plumbing"]
@@ -119,12 +124,17 @@ except ValueError as error:
 # otherwise. Every poster is embedded once, and so are some augmented views of it (slightly cropped, in
 # other light; never mirrored, because a poster has words), of which training draws one at a time.
 #
-# **The facts** are those of the pre-release models, track records included, fitted on training films
-# only, and for the latest films on earlier films only.
+# **The network** reads the poster's embedding, scaled to length 1: 1024 → 512 → 1, ReLU, dropout,
+# squared error on log10 revenue, AdamW. It stops when the validation loss hasn't improved for some
+# epochs, and keeps its best weights.
 #
-# **The network** reads the poster (scaled to length 1), the facts (standardized by the training
-# films), or both: 1024 → 512 → 1, ReLU, dropout, squared error on log10 revenue, AdamW. It stops when
-# the validation loss hasn't improved for some epochs, and keeps its best weights.
+# **The facts** are those of the pre-release models, track records included, read by XGBoost. It learns
+# from every film above the threshold that is not held out, with or without a poster, and for the
+# latest films from earlier ones only: as much as it could learn from if there were no posters.
+#
+# **Facts and poster** are that model's forecast, plus what the poster tells of its errors: ridge
+# regression on the embedding, fitted to what the facts leave unexplained of training films, each
+# forecast by a model that didn't see it.
 
 # %%
 partitions = {
@@ -137,20 +147,7 @@ backbone = image_encoder(**image)
 start = perf_counter()
 embeddings = embed_posters(backbone, files, views=views, seed=seed)
 embedding_seconds = perf_counter() - start
-inputs = {
-    name: {
-        "poster": files["path"].to_numpy(dtype=object) if finetune else embeddings,
-        "metadata": pre_release_numbers(
-            films, learned_from(films, chosen[parts != "train"], name == "temporal"), chosen
-        ),
-    }
-    for name, parts in partitions.items()
-}
-choices = {
-    "poster": ("poster",),
-    "metadata": ("metadata",),
-    "metadata_poster": ("metadata", "poster"),
-}
+posters = files["path"].to_numpy(dtype=object) if finetune else embeddings
 training = {
     "settings": Settings(learning_rate, weight_decay, batch_size, epochs, patience),
     "seed": seed,
@@ -158,9 +155,29 @@ training = {
 }
 start = perf_counter()
 found = forecasts(
-    revenue_of, "poster", partitions, inputs, choices, log10_revenue=log10_revenue, **training
+    revenue_of,
+    "poster",
+    partitions,
+    {name: {"poster": posters} for name in partitions},
+    {"poster": ("poster",)},
+    log10_revenue=log10_revenue,
+    **training,
 )
 training_seconds = perf_counter() - start
+start = perf_counter()
+learned = {
+    name: learned_from(earning, chosen[parts != "train"], name == "temporal")
+    for name, parts in partitions.items()
+}
+common = {"films": earning, "folds": folds, "seed": seed}
+calls = ({"history": history, **common} for history in learned.values())
+of_chosen = pd.Index(earning["id"]).get_indexer(chosen["id"])
+for name, by_facts in zip(learned, side_by_side(fact_forecasts, calls), strict=True):
+    references = poster_references(
+        embeddings[:, 0], by_facts[of_chosen], log10_revenue, partitions[name]
+    )
+    found |= {(name, which): forecast for which, forecast in references.items()}
+facts_seconds = perf_counter() - start
 
 # %% [markdown]
 # ## When does learning stop?
@@ -179,10 +196,11 @@ Markdown(
 # %% [markdown]
 # ## What does a poster tell, and does it add to the facts?
 #
-# Beside the three networks: the training films' median, and ridge regression on the same embeddings.
-# ROC AUC asks whether a film earned more than the median of its training films. Intervals are 95 %
-# bootstrap intervals over films: with few test films they are wide. In the cross-validation the scores
-# are those of all forecasts together, and nothing is chosen by them.
+# Beside the network: the training films' mean, which no constant beats at squared error, and ridge
+# regression on the same embeddings. ROC AUC and accuracy ask whether a film earned more than the median
+# of its training films. Intervals are 95 % bootstrap intervals over films: with few test films they are
+# wide. In the cross-validation the scores are those of all forecasts together, and nothing is chosen
+# by them.
 
 # %%
 of_folds = {name: parts for name, parts in partitions.items() if name.startswith("fold")}
@@ -191,9 +209,7 @@ held_out = {where: {where: partitions[where]} for where in ("random", "temporal"
 }
 scores, gains = {}, {}
 for where, parts in held_out.items():
-    scores[where], gains[where] = revenue_comparison(
-        found, parts, embeddings[:, 0], log10_revenue, seed
-    )
+    scores[where], gains[where] = revenue_comparison(found, parts, log10_revenue, seed)
 
 figure, axes = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained", sharey=True)
 figure.suptitle("Forecasts of held-out films, with 95 % intervals")
@@ -211,19 +227,16 @@ def verdict(values, better, unshown):
 
 
 cv = {key: result["scores"] for key, result in scores["cv"].items()}
-over_median, over_metadata = gains["cv"].values()
+over_mean, over_facts = gains["cv"]["poster_over_mean"], gains["cv"]["poster_over_facts"]
 Markdown(
     f"Every film held out once, the poster network's loss is {cv['poster']['loss']:.3f}, the training "
-    f"median's {cv['training_median']['loss']:.3f}: a gain of {over_median['value']:+.4f} (95 %: "
-    f"{over_median['lower']:+.4f} to {over_median['upper']:+.4f}), "
-    + verdict(over_median, "so posters do tell something of revenue", "which shows nothing")
+    f"mean's {cv['training_mean']['loss']:.3f}: a gain of {over_mean['value']:+.4f} (95 %: "
+    f"{over_mean['lower']:+.4f} to {over_mean['upper']:+.4f}), "
+    + verdict(over_mean, "so posters do tell something of revenue", "which shows nothing")
     + f". Ridge regression on the same embeddings has a loss of {cv['ridge']['loss']:.3f}. The facts "
-    f"alone reach {cv['metadata']['loss']:.3f}, with the poster {cv['metadata_poster']['loss']:.3f} "
-    f"({over_metadata['value']:+.4f}, 95 %: {over_metadata['lower']:+.4f} to "
-    f"{over_metadata['upper']:+.4f}), "
-    + verdict(
-        over_metadata, "so a poster adds to them.", "so a poster was not shown to add to them."
-    )
+    f"alone reach {cv['facts']['loss']:.3f}, with the poster {cv['facts_poster']['loss']:.3f} "
+    f"({over_facts['value']:+.4f}, 95 %: {over_facts['lower']:+.4f} to {over_facts['upper']:+.4f}), "
+    + verdict(over_facts, "so a poster adds to them.", "so a poster was not shown to add to them.")
 )
 
 # %%
@@ -278,7 +291,7 @@ Markdown(
 # test films.
 
 # %% tags=["plumbing"]
-rows = poster_rows({"poster": inputs["random"]["poster"]}, log10_revenue, partitions["random"])
+rows = poster_rows(posters, log10_revenue, partitions["random"])
 with live_log("poster") as live:  # no training: its checkpoint is there
     trained, validation_forecast, _ = train_revenue(
         **rows, **training, checkpoint=checkpoint("poster", "random", "poster"), live=live
@@ -293,12 +306,18 @@ card = {
     "media": "stand_in" if stand_ins else "real",
     "encoder": {"key": backbone.key, "finetuned": finetune, "arguments": image},
     "widths": {"poster": backbone.dim},
-    "row_filter": f"budget and revenue known, revenue above ${threshold:,}, a readable poster",
+    "row_filter": row_filter,
     "training_rows": len(rows["train"]),
     "metrics": near,
+    "gain": gains,
     "interval": {"lower": lower, "upper": upper, **interval},
     "not_for": [
-        "not for films that earn less than the threshold: it has seen none",
+        f"not for films that may earn less than ${threshold:,}: it learned from {len(rows['train']):,} "
+        "films that all earned more, and its scores and its interval are of such films",
+        *(
+            ["not beside a forecast from the facts: the poster was not shown to improve on it"]
+            * (not over_facts["lower"] > 0)
+        ),
         *(["not for real posters: it was trained on drawn stand-ins"] * stand_ins),
     ],
 }
@@ -308,9 +327,9 @@ save_network("poster", trained.network, card)
 pd.Series(interval).drop("coverage_by_quartile").to_frame("log10 USD").style.format(precision=3)
 
 # %% tags=["timing"]
-pd.Series({"embedding": embedding_seconds, "training": training_seconds}).round(1).to_frame(
-    "seconds"
-)
+pd.Series(
+    {"embedding": embedding_seconds, "training": training_seconds, "facts": facts_seconds}
+).round(1).to_frame("seconds")
 
 # %% tags=["plumbing"]
 metrics = {
@@ -319,6 +338,7 @@ metrics = {
     "encoder": encoder,
     "weights": backbone.weights,
     "finetune": finetune,
+    "row_filter": row_filter,
     "rows": {
         "usable": len(films),
         "above_threshold": len(earning),
@@ -347,16 +367,13 @@ forget("poster")
 
 # %%
 Markdown(
-    f"{'Drawn stand-ins' if stand_ins else 'Real posters'} of {len(chosen)} films: the poster tells films "
-    f"above the median from those below with an accuracy of {cv['poster']['accuracy']:.1%} (ROC AUC "
-    f"{cv['poster']['roc_auc']:.3f}), "
-    + verdict(over_median, "better than nothing", "not shown to be better than nothing")
-    + f"; the facts reach {cv['metadata']['accuracy']:.1%} ({cv['metadata']['roc_auc']:.3f}), and facts "
-    f"and poster together {cv['metadata_poster']['accuracy']:.1%} "
-    f"({cv['metadata_poster']['roc_auc']:.3f}). "
+    f"{'Drawn stand-ins' if stand_ins else 'Real posters'} of {len(chosen)} films that earned more than "
+    f"${threshold:,}: the poster tells films above the median from those below with an accuracy of "
+    f"{cv['poster']['accuracy']:.1%} (ROC AUC {cv['poster']['roc_auc']:.3f}); its forecast is "
+    + verdict(over_mean, "better than the training mean", "not shown to beat the training mean")
+    + f". The facts reach {cv['facts']['accuracy']:.1%} ({cv['facts']['roc_auc']:.3f}), and facts and "
+    f"poster together {cv['facts_poster']['accuracy']:.1%} ({cv['facts_poster']['roc_auc']:.3f}). "
     + verdict(
-        over_metadata,
-        "The poster adds to the facts.",
-        "That a poster adds to the facts isn't shown.",
+        over_facts, "The poster adds to the facts.", "That a poster adds to the facts isn't shown."
     )
 )

@@ -130,6 +130,8 @@ def hit_rows(source: str, run: dict) -> list[dict]:
 def held_out_posters(run: dict) -> dict[str, tuple[dict, dict]]:
     """Scores by model, and gains, for each way to hold out films with a poster."""
     poster = run["poster"]
+    if "facts" not in poster["cv"]:  # measured before a tabular model read the facts
+        return {}
     rows = poster["rows"]
     random = {"poster": {"scores": poster["test"]}, **poster["baselines"]}
     results = {
@@ -145,23 +147,23 @@ def held_out_posters(run: dict) -> dict[str, tuple[dict, dict]]:
 
 def with_ends(gain: dict) -> str:
     """A gain and its 95 % interval."""
-    return f"{gain['value']:+.3f} ({gain['lower']:+.3f} to {gain['upper']:+.3f})"
+    return f"{gain['value']:+.4f} ({gain['lower']:+.4f} to {gain['upper']:+.4f})"
 
 
 def poster_rows(source: str, run: dict) -> list[dict]:
-    """The poster network beside the training median, ridge, the facts, and facts and poster."""
+    """The poster network beside the training mean, ridge, the facts, and facts and poster."""
     return [
         {
             "films": source,
             "posters": MEDIA[run["poster"]["media"]],
             "held out": label,
-            "median": f"{scores['training_median']['loss']:.3f}",
+            "mean": f"{scores['training_mean']['loss']:.3f}",
             "poster": f"**{scores['poster']['loss']:.3f}**",
             "ridge": f"{scores['ridge']['loss']:.3f}",
-            "facts": f"{scores['metadata']['loss']:.3f}",
-            "facts and poster": f"{scores['metadata_poster']['loss']:.3f}",
-            "gain of the poster over the median": with_ends(gain["poster_over_median"]),
-            "gain of the poster over the facts": with_ends(gain["poster_over_metadata"]),
+            "facts": f"{scores['facts']['loss']:.3f}",
+            "facts and poster": f"{scores['facts_poster']['loss']:.3f}",
+            "gain of the poster over the mean": with_ends(gain["poster_over_mean"]),
+            "gain of the poster over the facts": with_ends(gain["poster_over_facts"]),
             "accuracy": f"{scores['poster']['accuracy']:.1%}",
             "ROC AUC": f"{scores['poster']['roc_auc']:.3f}",
         }
@@ -170,26 +172,33 @@ def poster_rows(source: str, run: dict) -> list[dict]:
 
 
 def poster_verdict(run: dict) -> str:
-    """What the table says about real posters, in a sentence per comparison."""
+    """What the table says about real posters: of each alone, and of what they add to the facts."""
     gains = {label: gain for label, (_, gain) in held_out_posters(run).items()}
-    sentences = []
-    for key, words in {
-        "poster_over_median": "Real posters alone beat the median",
-        "poster_over_metadata": "Real posters added to the facts beat the facts alone",
-    }.items():
-        sure = [label for label, gain in gains.items() if gain[key]["lower"] > 0]
-        which = f" ({'; '.join(sure)})" if sure else ""
-        sentences.append(
-            f"{words} by more than chance in {len(sure)} of {len(gains)} tests{which}."
-        )
-    behind = [
-        label
-        for label, (scores, _) in held_out_posters(run).items()
-        if scores["metadata"]["loss"] >= scores["poster"]["loss"]
-    ]
-    if not behind:
-        sentences.append("The facts alone do better than the poster alone in all of them.")
-    return " ".join(sentences)
+    sure = {
+        key: [label for label, gain in gains.items() if gain[key]["lower"] > 0]
+        for key in ("poster_over_mean", "poster_over_facts")
+    }
+    alone, added = (
+        f"by more than chance in {len(labels)} of {len(gains)} tests"
+        + f" ({'; '.join(labels)})" * bool(labels)
+        for labels in sure.values()
+    )
+    verdict = "something" if sure["poster_over_facts"] else "nothing that these films could show"
+    return (
+        f"Real posters alone beat the mean of the training films {alone}. Added to the tabular "
+        f"model of the facts, they improve on it {added}. So a poster adds {verdict}."
+    )
+
+
+def poster_filters(runs: Runs) -> str:
+    """Which films the table of posters is about, and how many, of each source in it."""
+    return " ".join(
+        f"{source}: {run['poster']['rows']['with_poster']:,} of "
+        f"{run['poster']['rows']['usable']:,} usable films ({run['poster']['row_filter']})."
+        if held_out_posters(run)
+        else f"The posters of {source} were last measured against other models, and are left out."
+        for source, run in runs.items()
+    )
 
 
 def class_rows(source: str, run: dict) -> list[dict]:
@@ -264,6 +273,21 @@ def transferred() -> list[str]:
     ]
 
 
+def served_rows(source: str, run: dict) -> list[dict]:
+    """The multimodal network that a run exports, by what it is given of a film."""
+    return [
+        {
+            "films": source,
+            "given": " and ".join(given.replace("metadata", "facts").split("_")),
+            "tested on": f"{scores['tested']}: {scores['films']:,}",
+            "exact": f"{scores['exact']:.3f}",
+            "one away": f"{scores['one_away']:.3f}",
+            "exact by chance": f"{scores['chance']:.3f}",
+        }
+        for given, scores in run["multimodal"].get("served", {}).items()
+    ]
+
+
 def table(rows: list[dict]) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
@@ -310,15 +334,27 @@ def results(runs: Runs) -> str:
             "Revenue above 1.5 times the budget, on the latest films (temporal split).",
             rows(success_rows),
             "## Posters",
-            "Mean squared error of log10 revenue (lower is better) of five models. Gains are "
-            "differences of these errors with 95 % bootstrap intervals. Accuracy and ROC AUC tell "
-            "how well the poster network knows which films earned more than the training median.",
+            "**Only films that earned more than a threshold and have a poster** are in this table. "
+            + poster_filters(runs),
+            "Mean squared error of log10 revenue (lower is better) of five models: the mean of the "
+            "training films, the poster network, ridge regression on the same embeddings, a "
+            "tabular model (XGBoost) of the facts, and that model plus what ridge regression on "
+            "the poster tells of its errors. Gains are differences of these errors with 95 % "
+            "bootstrap intervals. Accuracy and ROC AUC tell how well the poster network knows "
+            "which films earned more than the training median.",
             rows(poster_rows),
-            *(poster_verdict(run) for run in runs.values() if run["poster"]["media"] == "real"),
+            *(
+                poster_verdict(run)
+                for run in runs.values()
+                if run["poster"]["media"] == "real" and held_out_posters(run)
+            ),
             "## Eight revenue classes",
             "All films, from text and facts. Chance is 0.125.",
             rows(class_rows),
             class_verdict(runs),
+            "The service answers with the network of text and facts that was tested on the latest "
+            "films. This is what it is worth, given everything it reads or parts of that.",
+            rows(served_rows),
             "## Hits and segments",
             table(hit_rows(*default)),
             f"K-Means finds {segment['k']} segments among the synthetic films: "
@@ -349,18 +385,19 @@ def headline(runs: Runs) -> str:
             "for comparison": f"{success['baseline']['roc_auc']:.2f} by guessing",
         },
     ]
-    if (elsewhere := runs.get("TMDB 5000")) and elsewhere["poster"]["media"] == "real":
-        scores, _ = held_out_posters(elsewhere)[
-            f"latest, {elsewhere['poster']['rows']['test_temporal']} films"
-        ]
+    elsewhere = runs.get("TMDB 5000")
+    if elsewhere and elsewhere["poster"]["media"] == "real" and held_out_posters(elsewhere):
+        counts = elsewhere["poster"]["rows"]
+        scores, _ = held_out_posters(elsewhere)[f"latest, {counts['test_temporal']} films"]
         loss = {name: f"{score['loss']:.2f}" for name, score in scores.items()}
         rows.append(
             {
                 "question": "What does a poster tell?",
-                "known": "real posters alone (TMDB 5000)",
+                "known": f"real posters alone (TMDB 5000, {counts['with_poster']} films: "
+                f"{elsewhere['poster']['row_filter']})",
                 "score": f"mean squared error of log10 revenue **{loss['poster']}**",
-                "for comparison": f"{loss['training_median']} from the median, "
-                f"{loss['metadata']} from the facts",
+                "for comparison": f"{loss['training_mean']} from the training mean, "
+                f"{loss['facts']} from the facts",
             }
         )
     held = {name: f"{share:.0%}" for name, share in interval["coverage_by_quartile"].items()}

@@ -26,7 +26,7 @@ FEATURE_NAMES = "features"  # key of the features' names in an ONNX file's metad
 _REQUIRED = {
     "segments": ("model", "segments", "scores"),
     "poster": ("interval", "media", "not_for"),
-    "multimodal": ("edges_usd", "widths", "media", "not_for"),
+    "multimodal": ("edges_usd", "widths", "facts", "metrics", "unread", "media", "not_for"),
 }
 
 

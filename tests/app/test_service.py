@@ -190,6 +190,74 @@ def test_a_text_gets_the_probabilities_of_eight_classes(client, media):
     )
     assert form.json()["probabilities"] == answer.json()["probabilities"]
     assert form.json()["warnings"][0].startswith("poster: not used")
+    assert (
+        "film: not given, so its facts count as those of a typical film" in form.json()["warnings"]
+    )
+
+
+def test_a_text_and_a_film_get_the_answer_whose_figures_are_in_the_metrics(
+    client, media, forecasts, workspace
+):
+    film = schemas.PRE_RELEASE_EXAMPLE
+    form = {"text": (None, "A marine."), "film": (None, json.dumps(film))}
+    answer = client.post("/predict/multimodal", files=form)
+    assert answer.status_code == 200, answer.text
+    facts, warnings = forecasts.facts(film, media.facts())
+    assert answer.json() == media.multimodal("A marine.", facts, warnings)
+    assert "cast: Sam Worthington has no track record in the training films" in warnings
+    assert answer.json()["probabilities"] != media.multimodal("A marine.")["probabilities"]
+    measured = answer.json()["measured"]
+    metrics = json.loads((workspace / "reports" / "metrics" / "multimodal.json").read_text())
+    scores = metrics["all_films"]["temporal"]["text_metadata"]
+    assert measured == {
+        "given": ["text", "facts"],
+        "tested": "the latest films",
+        "films": metrics["served"]["text_metadata"]["films"],
+        "exact": scores["accuracy"],
+        "one_away": scores["one_away_accuracy"],
+        "chance": 0.125,
+    }
+    alone = media.multimodal("A marine.")["measured"]
+    assert alone["given"] == ["text"]
+    assert alone["exact"] == metrics["served"]["text"]["exact"]
+
+
+def test_the_facts_of_a_film_are_those_of_the_revenue_model(media, forecasts):
+    """Every fact is found, and is the one that the pre-release model of revenue reads."""
+    film = schemas.PRE_RELEASE_EXAMPLE
+    facts, warnings = forecasts.facts(film, media.facts())
+    (answering,) = forecasts.read([film])
+    assert answering.models.features == media.facts()
+    np.testing.assert_array_equal(facts, answering.features[0])
+    assert not any("not used" in warning for warning in warnings)
+
+
+def test_a_rated_film_is_read_as_before_its_release(client, media):
+    rated = {"text": (None, "A marine."), "film": (None, json.dumps(CLASSIC))}
+    unrated = {name: value for name, value in CLASSIC.items() if name not in AFTER_RELEASE}
+    without = {"text": (None, "A marine."), "film": (None, json.dumps(unrated))}
+    first, second = (
+        client.post("/predict/multimodal", files=files).json() for files in (rated, without)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("film", "field"),
+    [
+        ("no JSON", "film"),
+        ("[1, 2]", "film"),
+        ('{"budget": -5, "release_year": 2009}', "budget"),
+        ('{"budget": 5}', "release_year"),
+        ('{"budget": 5, "release_year": 2009, "poster": 1}', "poster"),
+    ],
+)
+def test_a_wrong_film_beside_a_text_is_told_of(client, film, field):
+    answer = client.post(
+        "/predict/multimodal", files={"text": (None, "A marine."), "film": (None, film)}
+    )
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json()["detail"]] == [field]
 
 
 @pytest.mark.parametrize(
@@ -208,18 +276,54 @@ def test_a_text_where_a_file_belongs_is_told_so(client, path, field):
     ]
 
 
-def test_a_trailer_is_looked_at(client, media, workspace):
+@pytest.fixture(scope="module")
+def trailer(workspace):
     trailers = sorted((workspace / "data" / "synthetic" / "trailers").glob("*.*"))
     if not trailers:
         pytest.skip("no trailer was rendered")
-    content = trailers[0].read_bytes()
+    return trailers[0]
+
+
+def test_a_trailer_that_the_model_does_not_read_is_warned_of(client, media, trailer):
     answer = client.post(
         "/predict/multimodal",
-        files={"text": (None, "A marine."), "trailer": ("trailer.mp4", content)},
+        files={"text": (None, "A marine."), "trailer": ("a.mp4", trailer.read_bytes())},
     )
     assert answer.status_code == 200, answer.text
-    assert answer.json() == media.multimodal("A marine.", trailer=trailers[0])
-    assert answer.json()["probabilities"] != media.multimodal("A marine.")["probabilities"]
+    assert answer.json() == media.multimodal("A marine.", trailer=trailer)
+    without = media.multimodal("A marine.")
+    assert answer.json()["probabilities"] == without["probabilities"]
+    assert answer.json()["measured"] == without["measured"]
+    (warning,) = set(answer.json()["warnings"]) - set(without["warnings"])
+    assert warning.startswith("trailer: not used")
+    assert "drawn stand-ins" in warning
+
+
+def test_a_trailer_is_looked_at_where_the_model_learned_from_real_ones(
+    media, models, trailer, tmp_path, monkeypatch
+):
+    """The exported model, with a network that also reads video and audio."""
+    from boxoffice.networks.layers import FusionNetwork, save_network
+
+    card = media.cards["multimodal"]
+    widths = card["widths"] | {"video": 2 * 1280, "audio": 480_000}
+    poster = media.cards["poster"]
+    scores = card["metrics"]["text"]
+    changed = {
+        "widths": widths,
+        "image_encoder": {"arguments": poster["encoder"]["arguments"]},
+        "media": "real",
+        "unread": {"poster": "it learned from no posters"},
+        "metrics": {"text": scores, "text_video_audio": scores | {"exact": 0.5}},
+    }
+    monkeypatch.setattr(paths, "MODELS", tmp_path)
+    save_network("multimodal", FusionNetwork(widths, card["fusion"]), card | changed)
+    media = Media(tmp_path)
+    with_trailer, without = (media.multimodal("A marine.", trailer=t) for t in (trailer, None))
+    assert with_trailer["probabilities"] != without["probabilities"]
+    assert with_trailer["measured"]["given"] == ["text", "video", "audio"]
+    assert with_trailer["measured"]["exact"] == 0.5
+    assert not any(warning.startswith("trailer") for warning in with_trailer["warnings"])
 
 
 # Tables

@@ -48,7 +48,7 @@ with torch.inference_mode():
     say("image encoder", image_encoder("efficientnet_lite0").frozen(image).numpy())
 say("text encoder", text_encoder(MINILM)(["Two robots fall in love."]))
 
-rows = EmbeddedPosters({"poster": normal(8, 2, 16), "metadata": normal(8, 6)}, normal(8), True)
+rows = EmbeddedPosters({"poster": normal(8, 2, 16)}, normal(8), True)
 trained, _, forecast = train_revenue(rows, rows, rows, SETTINGS, seed=0)
 say("revenue", forecast, *weights(trained))
 audio = DRAW.integers(-9000, 9000, (8, 25_600)).astype("int16")

@@ -14,6 +14,7 @@ from boxoffice.networks.held_out import (
     latest,
     majority_forecasts,
     pooled,
+    poster_references,
     reference_forecasts,
     revenue_comparison,
     revenue_of,
@@ -129,23 +130,61 @@ def test_revenue_of_the_tested_films_changes_no_forecast():
     np.testing.assert_allclose(other.truth, one.truth + 3)
 
 
-def test_the_gain_of_a_poster_is_over_the_medians_of_each_fold():
+def compared_posters(embeddings, by_facts):
+    """Scores and gains over folds, of a network that is off by 0.1 and its references."""
     partitions = folded(LOG10, 3, 0.1, seed=0)
     found = {}
     for name, parts in partitions.items():
         truth = LOG10[parts == "test"]
-        for which, error in {"poster": 0.1, "metadata": 0.2, "metadata_poster": 0.05}.items():
-            found[name, which] = Forecast(1, 0.0, pd.DataFrame(), truth, truth + error)
-    scores, gains = revenue_comparison(found, partitions, FACTS, LOG10, seed=0)
+        found[name, "poster"] = Forecast(1, 0.0, pd.DataFrame(), truth, truth + 0.1)
+        references = poster_references(embeddings, by_facts, LOG10, parts)
+        found |= {(name, which): forecast for which, forecast in references.items()}
+    return partitions, *revenue_comparison(found, partitions, LOG10, seed=0)
+
+
+def test_the_gain_of_a_poster_is_over_the_mean_of_each_fold():
+    partitions, scores, gains = compared_posters(FACTS, LOG10 + 0.2)
+    assert set(scores) == {"poster", "training_mean", "ridge", "facts", "facts_poster"}
     assert scores["poster"]["scores"]["loss"] == pytest.approx(0.01, rel=1e-4)
-    assert scores["ridge"]["scores"]["r2"] > 0.9  # the facts hold the answer
-    medians = np.zeros(len(LOG10))
+    assert scores["ridge"]["scores"]["r2"] > 0.9  # the embeddings hold the answer
+    means = np.zeros(len(LOG10))
     for parts in partitions.values():
-        medians[parts == "test"] = np.median(LOG10[parts == "train"])
-    expected = np.mean((LOG10 - medians) ** 2)
-    assert scores["training_median"]["scores"]["loss"] == pytest.approx(expected, rel=1e-5)
-    assert gains["poster_over_median"]["value"] == pytest.approx(expected - 0.01, rel=1e-4)
-    assert gains["poster_over_metadata"]["value"] == pytest.approx(0.04 - 0.0025, rel=1e-3)
+        means[parts == "test"] = np.mean(LOG10[parts == "train"])
+    expected = np.mean((LOG10 - means) ** 2)
+    assert scores["training_mean"]["scores"]["loss"] == pytest.approx(expected, rel=1e-5)
+    assert gains["poster_over_mean"]["value"] == pytest.approx(expected - 0.01, rel=1e-4)
+
+
+def test_films_above_the_median_of_their_training_films_are_told_apart():
+    partitions, scores, _ = compared_posters(FACTS, LOG10)
+    above = np.zeros(len(LOG10), dtype=bool)
+    for parts in partitions.values():
+        test = parts == "test"
+        above[test] = np.median(LOG10[parts == "train"]) < LOG10[test]
+        low = np.mean(LOG10[parts == "train"]) <= np.median(LOG10[parts == "train"])
+        above[test] ^= not low  # a constant above the median says yes to all
+    assert scores["training_mean"]["scores"]["accuracy"] == pytest.approx(np.mean(~above))
+
+
+def test_a_poster_adds_what_it_tells_of_the_errors_of_the_facts_and_no_more():
+    error = RNG.normal(0, 0.3, 120)
+    telling = np.column_stack([error, RNG.normal(size=(120, 3))])
+    _, scores, gains = compared_posters(telling, LOG10 + error)
+    assert scores["facts"]["scores"]["loss"] == pytest.approx(np.mean(error**2), rel=1e-4)
+    assert scores["facts_poster"]["scores"]["loss"] < 0.05 * np.mean(error**2)
+    assert gains["poster_over_facts"]["lower"] > 0
+    _, _, gains = compared_posters(RNG.normal(size=(120, 4)), LOG10 + error)
+    assert gains["poster_over_facts"]["lower"] <= 0
+    assert abs(gains["poster_over_facts"]["value"]) < 0.1 * np.mean(error**2)
+
+
+def test_revenue_of_the_tested_films_changes_no_reference():
+    parts = folded(LOG10, 3, 0.1, seed=0)["fold_1"]
+    changed = np.where(parts == "train", LOG10, LOG10 + 3)
+    by_facts = LOG10 + RNG.normal(0, 0.3, 120)
+    one, other = (poster_references(FACTS, by_facts, y, parts) for y in (LOG10, changed))
+    for which, forecast in one.items():
+        np.testing.assert_array_equal(forecast, other[which])
 
 
 def test_the_majority_is_that_of_the_training_films():

@@ -45,15 +45,15 @@ def linear_sizes(module):
 
 
 def test_the_revenue_head_is_1024_512_1_with_dropout():
-    network = RevenueNetwork({"poster": 1280, "metadata": 60})
-    assert linear_sizes(network.head) == [(1340, 1024), (1024, 512), (512, 1)]
+    network = RevenueNetwork(1280)
+    assert linear_sizes(network.head) == [(1280, 1024), (1024, 512), (512, 1)]
     assert [layer.p for layer in network.head if isinstance(layer, nn.Dropout)] == [0.2, 0.1]
 
 
 def test_an_untrained_revenue_network_answers_near_the_training_mean():
     rng = np.random.default_rng(0)
     poster = rng.normal(3.0, 0.2, size=(50, 1280)).astype("float32")
-    network = RevenueNetwork({"poster": 1280}).fit_scale({"poster": poster}, np.full(50, 7.8))
+    network = RevenueNetwork(1280).start_at(np.full(50, 7.8))
     answer = network.eval()({"poster": torch.from_numpy(poster)})
     assert answer.shape == (50,)
     assert answer.detach().numpy() == pytest.approx(7.8, abs=0.1)
@@ -61,7 +61,7 @@ def test_an_untrained_revenue_network_answers_near_the_training_mean():
 
 def test_a_backbone_is_trained_along():
     backbone = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
-    network = RevenueNetwork({"poster": 5}, backbone)
+    network = RevenueNetwork(5, backbone)
     network({"poster": torch.rand(2, 3, 8, 8)}).sum().backward()
     assert backbone[1].weight.grad.abs().sum() > 0
 

@@ -1,4 +1,4 @@
-"""Facts for networks: nothing of the films that are held out reaches them."""
+"""Facts for networks and a tabular model: nothing of held-out films reaches them."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,12 @@ from boxoffice import paths
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts
 from boxoffice.films.schema import clean, read_source
-from boxoffice.networks.metadata import learned_from, pre_release_numbers
+from boxoffice.networks.metadata import (
+    fact_forecasts,
+    learned_from,
+    pre_release_numbers,
+    typical_facts,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +65,45 @@ def test_some_films_get_the_numbers_they_get_among_all(films):
     some = films.iloc[[3, 50, 7]]
     expected = pre_release_numbers(films, history, films)[[3, 50, 7]]
     np.testing.assert_array_equal(pre_release_numbers(films, history, some), expected)
+
+
+def test_an_unknown_fact_gets_its_typical_value(films):
+    history = learned_from(films, films.iloc[::5])
+    typical = typical_facts(films, history)
+    assert typical["runtime"] == films.loc[history, "runtime"].median()
+    asked = films.iloc[[0]].assign(runtime=np.nan)
+    numbers = pre_release_numbers(films, history, asked)
+    assert len(typical) == numbers.shape[1]
+    assert numbers[0, list(typical).index("runtime")] == typical["runtime"]
+
+
+# The tabular model
+
+
+def test_facts_forecast_revenue_of_films_that_were_not_learned_from(films):
+    history = learned_from(films, films.iloc[::5])
+    forecast = fact_forecasts(films, history, 3, seed=0)
+    revenue = np.log10(films["revenue"])
+    for part in (history, ~history):  # none of them saw its own revenue
+        error = np.mean((revenue[part] - forecast[part]) ** 2)
+        assert 0.2 < error / revenue[part].var() < 0.9
+
+
+def test_revenue_of_held_out_films_changes_no_forecast(films):
+    history = learned_from(films, films.iloc[::5])
+    changed = films.copy()
+    changed.loc[~history, "revenue"] *= 1000
+    changed.loc[~history, "log_revenue"] += np.log(1000)
+    expected = fact_forecasts(films, history, 3, seed=0)
+    np.testing.assert_array_equal(fact_forecasts(changed, history, 3, seed=0), expected)
+
+
+def test_a_films_own_revenue_does_not_change_its_forecast_out_of_fold(films):
+    history = learned_from(films, films.iloc[::5])
+    film = np.flatnonzero(history)[-1]  # the last: in nobody's track record
+    changed = films.copy()
+    changed.loc[film, "revenue"] *= 1000
+    changed.loc[film, "log_revenue"] += np.log(1000)
+    before, after = (fact_forecasts(each, history, 3, seed=0) for each in (films, changed))
+    assert before[film] == after[film]
+    assert not np.array_equal(before, after)

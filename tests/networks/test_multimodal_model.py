@@ -9,9 +9,10 @@ from sklearn.metrics import f1_score
 from boxoffice.media.embeddings import embed_texts
 from boxoffice.media.encoders import image_encoder, text_encoder
 from boxoffice.media.trailers import read_trailer
-from boxoffice.networks.layers import pool_frames, save_network
+from boxoffice.networks.layers import FusionNetwork, pool_frames, save_network
 from boxoffice.networks.multimodal_model import (
     MultimodalModel,
+    accuracy_by_inputs,
     accuracy_interval,
     against_chance,
     check_choices,
@@ -135,11 +136,36 @@ def test_a_network_learns_what_there_is_to_learn():
     assert np.mean(probability.argmax(axis=1) == target[:100]) > 0.5
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """A network on text, video and audio, saved as the stage saves it."""
-    folder = tmp_path_factory.mktemp("models")
-    widths = {"text": 384, "video": 2 * 1280, "audio": 480_000}
+def test_accuracy_is_told_by_what_the_network_was_given():
+    rows = some_rows(64, text=5, metadata=4)
+    rows.inputs["metadata"][:, 0] = rows.target
+    patient = Settings(3e-3, 0.01, batch_size=16, epochs=30, patience=30)
+    trained, probability = train_classes(rows, rows, rows, patient, seed=0)
+    scores = accuracy_by_inputs(trained.network, rows)
+    assert set(scores) == {"text", "metadata", "text_metadata"}
+    away = np.abs(probability.argmax(axis=1) - rows.target)
+    assert scores["text_metadata"] == {
+        "films": 64,
+        "exact": np.mean(away == 0),
+        "one_away": np.mean(away <= 1),
+        "chance": 1 / 8,
+    }
+    assert scores["text"]["exact"] < scores["text_metadata"]["exact"]
+
+
+def test_a_trailers_picture_and_sound_are_given_together():
+    rows = some_rows(8, text=5, video=6, audio=25_600, metadata=4)
+    network = FusionNetwork({name: values.shape[1] for name, values in rows.inputs.items()})
+    scores = accuracy_by_inputs(network, rows)
+    assert set(scores) == {
+        *("text", "metadata", "text_metadata"),
+        *("video_audio", "text_video_audio", "video_audio_metadata"),
+        "text_video_audio_metadata",
+    }
+
+
+def exported_network(folder, **widths):
+    """A network with its card, saved as the stage saves it."""
     train, validation = some_rows(16, **widths), some_rows(8, seed=1, **widths)
     trained, _ = train_classes(train, validation, validation, SETTINGS, seed=0)
     card = {
@@ -147,16 +173,26 @@ def exported(tmp_path_factory):
         "text_encoder": {"arguments": {"name": TEXT}},
         "image_encoder": {"arguments": IMAGE},
         "widths": widths,
+        "facts": {"log_budget": 16.5, "runtime": 108.0},
         "fusion": "concatenation",
         "edges_usd": [],
+        "metrics": {},
+        "unread": {},
         "source": "open_films",
-        "media": "stand_in",
+        "media": "real",
         "not_for": [],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("boxoffice.paths.MODELS", folder)
         save_network("multimodal", trained.network, card)
     return folder, trained.network
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A network on text, video and audio."""
+    widths = {"text": 384, "video": 2 * 1280, "audio": 480_000}
+    return exported_network(tmp_path_factory.mktemp("models"), **widths)
 
 
 def asked(network, **inputs):
@@ -189,6 +225,23 @@ def test_a_real_trailer_goes_through_extraction_embedding_and_prediction(exporte
     assert sum(both.values()) == pytest.approx(1)
     alone = model.predict(text="A girl looks for her dragon.")
     assert max(abs(both[name] - alone[name]) for name in CLASSES) > 1e-4  # it was seen or heard
+
+
+def test_facts_are_read_beside_a_text_and_unknown_ones_are_typical(tmp_path):
+    folder, network = exported_network(tmp_path, text=384, metadata=2)
+    model = MultimodalModel(folder)
+    text = text_encoder(TEXT)(["A heist goes wrong."])
+    for facts, read in (
+        ([18.0, 140.0], [18.0, 140.0]),
+        ([18.0, np.nan], [18.0, 108.0]),
+        ([np.nan, np.nan], [16.5, 108.0]),
+    ):
+        answer = model.predict("A heist goes wrong.", facts=np.array(facts))
+        metadata = np.array([read], dtype="float32")
+        expected = asked(network, text=text, metadata=metadata)
+        assert list(answer.values()) == pytest.approx(expected, abs=1e-6)
+    alone = model.predict("A heist goes wrong.")
+    assert list(alone.values()) == pytest.approx(asked(network, text=text), abs=1e-6)
 
 
 def test_nothing_to_predict_from_is_an_error(exported):

@@ -28,6 +28,7 @@ from boxoffice.networks.poster_model import (
     PosterFiles,
     PosterModel,
     gain,
+    poster_rows,
     poster_scores,
     resampled,
     train_revenue,
@@ -79,12 +80,6 @@ def test_only_training_draws_altered_views():
     assert (np.sum(found, axis=0) > 0).all()  # every view at some time
 
 
-def test_rows_without_a_poster_hold_facts_alone():
-    facts = np.ones((4, 3), dtype="float32")
-    inputs, _ = EmbeddedPosters({"metadata": facts}, REVENUE[:4], True).batch(np.arange(4))
-    assert list(inputs) == ["metadata"]
-
-
 def test_forecasts_are_of_the_rows_asked_and_change_nothing():
     train, validation = embedded(training=True), embedded(n=6, seed=1)
     first = train_revenue(train, validation, embedded(n=5, seed=2), SETTINGS, seed=0)
@@ -94,17 +89,24 @@ def test_forecasts_are_of_the_rows_asked_and_change_nothing():
     np.testing.assert_array_equal(first[1], other[1])
 
 
-def test_facts_are_scaled_by_training_rows_alone():
+def test_rows_by_part_hold_embeddings_or_files(files):
+    parts = np.array(["train"] * 6 + ["validation", "test"] * 3, dtype=object)
     rng = np.random.default_rng(0)
-
-    def rows(n, offset=0.0):
-        facts = rng.normal(100 + offset, 5, (n, 3)).astype("float32")
-        return EmbeddedPosters({"metadata": facts}, rng.normal(8, 1, n).astype("float32"))
-
-    train = rows(20)
-    trained, *_ = train_revenue(train, rows(6, 50), rows(5, -50), SETTINGS, seed=0)
-    mean = trained.network.towers["metadata"].mean.numpy()
-    np.testing.assert_allclose(mean, train.inputs["metadata"].mean(axis=0), rtol=1e-5)
+    embeddings = rng.normal(size=(12, 3, 6)).astype("float32")
+    for posters, kind in (
+        (embeddings, EmbeddedPosters),
+        (files["path"].to_numpy(object), PosterFiles),
+    ):
+        rows = poster_rows(posters, REVENUE, parts)
+        assert [(name, len(part)) for name, part in rows.items()] == [
+            ("train", 6),
+            ("validation", 3),
+            ("asked", 3),
+        ]
+        assert all(isinstance(part, kind) for part in rows.values())
+        assert [part.training for part in rows.values()] == [True, False, False]
+        np.testing.assert_array_equal(rows["asked"].inputs["poster"], posters[7::2])
+        np.testing.assert_array_equal(rows["asked"].target, REVENUE[7::2])
 
 
 def poster_files(files, rows, training=False):

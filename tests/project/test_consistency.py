@@ -534,12 +534,16 @@ def test_poster_holds_what_it_is_asked_for():
     assert {"media", "encoder", "rows", "best_epoch", "val_loss", "test"} <= set(metrics)
     assert metrics["weights"] == "pretrained"
     assert set(metrics["test"]) == set(metrics["test_95"]) == POSTER_SCORES
-    baselines = {"training_median", "metadata", "metadata_poster", "ridge"}
+    baselines = {"training_mean", "facts", "facts_poster", "ridge"}
     assert set(metrics["baselines"]) == baselines
     assert set(metrics["temporal"]) == set(metrics["cv"]) == baselines | {"poster"}
     for results in (metrics["baselines"], metrics["temporal"], metrics["cv"]):
         for result in results.values():
             assert set(result["scores"]) == set(result["interval_95"]) == POSTER_SCORES
+    assert set(metrics["gain"]) == {"random", "temporal", "cv"}
+    for gains in metrics["gain"].values():
+        assert set(gains) == {"poster_over_mean", "poster_over_facts"}
+    assert f"revenue above ${PARAMS['poster']['threshold']:,}" in metrics["row_filter"]
     rows = metrics["rows"]
     assert rows["train"] + rows["validation"] + rows["test"] == rows["with_poster"]
     assert rows["test"] / rows["with_poster"] == pytest.approx(0.10, abs=0.005)
@@ -561,6 +565,14 @@ def test_multimodal_holds_what_it_is_asked_for():
     for part in metrics["all_films"].values():
         assert set(part) == {"forest", "majority", "metadata", "text_metadata"}
         assert all(scores < set(model) for model in part.values())
+    assert set(metrics["served"]) == {"text", "metadata", "text_metadata"}
+    assert metrics["served"]["text_metadata"] == {
+        "tested": "the latest films",
+        "films": metrics["served"]["text"]["films"],
+        "exact": metrics["all_films"]["temporal"]["text_metadata"]["accuracy"],
+        "one_away": metrics["all_films"]["temporal"]["text_metadata"]["one_away_accuracy"],
+        "chance": metrics["chance"],
+    }
 
 
 def test_rendered_media_are_named_and_real_ones_too():

@@ -143,3 +143,48 @@ def test_a_figure_that_was_edited_is_noticed_and_put_right(tmp_path, monkeypatch
 def test_a_page_without_its_markers_is_named():
     with pytest.raises(SystemExit, match=r"page\.md lacks the markers"):
         figures.rendered("text", {"count": "3"}, "page.md")
+
+
+def measured_posters(over_mean, over_facts):
+    """Metrics of posters whose gains have these lower ends, in all three tests."""
+    gain = {
+        "poster_over_mean": {"value": 0.02, "lower": over_mean, "upper": 0.1},
+        "poster_over_facts": {"value": 0.02, "lower": over_facts, "upper": 0.1},
+    }
+    models = ("poster", "training_mean", "ridge", "facts", "facts_poster")
+    result = {name: {"scores": {"loss": 0.2, "accuracy": 0.5, "roc_auc": 0.5}} for name in models}
+    poster = {
+        "media": "real",
+        "row_filter": "revenue above $10,000,000",
+        "rows": {"usable": 900, "with_poster": 100, "test": 10, "test_temporal": 11},
+        "test": result["poster"]["scores"],
+        "baselines": {name: result[name] for name in models[1:]},
+        "temporal": result,
+        "cv": result,
+        "gain": dict.fromkeys(("random", "temporal", "cv"), gain),
+    }
+    return {"poster": poster}
+
+
+def test_the_verdict_on_posters_says_whether_they_add_anything():
+    nothing = figures.poster_verdict(measured_posters(0.01, -0.01))
+    assert "beat the mean of the training films by more than chance in 3 of 3 tests" in nothing
+    assert "improve on it by more than chance in 0 of 3 tests" in nothing
+    assert nothing.endswith("So a poster adds nothing that these films could show.")
+    something = figures.poster_verdict(measured_posters(-0.01, 0.01))
+    assert "random, 10 films; latest, 11 films; each of 100 once" in something
+    assert something.endswith("So a poster adds something.")
+
+
+def test_the_poster_table_names_its_films_and_what_it_leaves_out():
+    runs = {"some films": measured_posters(0.01, -0.01), "other films": {"poster": {"cv": {}}}}
+    words = figures.poster_filters(runs)
+    assert "some films: 100 of 900 usable films (revenue above $10,000,000)." in words
+    assert "The posters of other films were last measured against other models" in words
+    rows = [row for source, run in runs.items() for row in figures.poster_rows(source, run)]
+    assert [row["held out"] for row in rows] == [
+        "random, 10 films",
+        "latest, 11 films",
+        "each of 100 once",
+    ]
+    assert all(row["mean"] == "0.200" for row in rows)

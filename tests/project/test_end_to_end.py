@@ -89,10 +89,25 @@ def test_what_rendered_media_gave_is_called_so(built):
     )
     assert multimodal["rows"]["compared"] == 32
     assert multimodal["rows"]["usable"] == built.metrics("preprocess")["rows"]["usable"]
-    for network in ("poster", "multimodal"):
-        card = json.loads(built.read(f"models/{network}.json"))
-        assert card["media"] == "stand_in"
-        assert any("stand-ins" in words for words in card["not_for"])
+    card = json.loads(built.read("models/poster.json"))
+    assert card["media"] == "stand_in"
+    assert any("stand-ins" in words for words in card["not_for"])
+    card = json.loads(built.read("models/multimodal.json"))
+    assert card["media"] == "none"  # no stand-in reaches it
+    assert list(card["widths"]) == ["text", "metadata"]
+    assert "stand-ins" in card["unread"]["trailer"]
+    assert card["metrics"] == multimodal["served"]
+    assert card["metrics"]["text_metadata"]["tested"] == "the latest films"
+
+
+def test_the_poster_is_compared_on_films_that_pass_the_filter(built):
+    poster = built.metrics("poster")
+    card = json.loads(built.read("models/poster.json"))
+    assert "revenue above $100,000" in poster["row_filter"]  # small.yaml
+    assert card["row_filter"] == poster["row_filter"]
+    assert any("$100,000" in words for words in card["not_for"])
+    assert poster["gain"] == card["gain"]
+    assert set(poster["cv"]) == {"poster", "training_mean", "ridge", "facts", "facts_poster"}
 
 
 def test_checkpoints_are_gone_when_their_stage_has_ended(built):

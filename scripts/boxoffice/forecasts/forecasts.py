@@ -306,6 +306,14 @@ class Forecasts:
             "rated": self._is_rated(films),
         }
 
+    def facts(self, film: dict[str, Any], names: list[str]) -> tuple[np.ndarray, list[str]]:
+        """Features of one film before release, in the order of `names`, for another model.
+
+        NaN is unknown. With them come warnings of what isn't known by name.
+        """
+        features = features_of(from_requests([film], self.names), np.arange(1), names, self._past)
+        return features[0], spelling_warnings(film, self.names)
+
     def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
         """Features of films as requests state them, by the models that answer."""
         return self.answering(from_requests(films, self.names)) if films else iter(())

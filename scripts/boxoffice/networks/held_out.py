@@ -107,7 +107,7 @@ def classes_of(inputs: dict, revenue, parts: np.ndarray, **training) -> Forecast
 
 def revenue_of(inputs: dict, log10_revenue, parts: np.ndarray, **training) -> Forecast:
     """Train a network on one partition, and forecast log10 revenue of its test films."""
-    rows = poster_rows(inputs, log10_revenue, parts)
+    rows = poster_rows(inputs["poster"], log10_revenue, parts)
     trained, _, forecast = train_revenue(**rows, **training)
     return Forecast(*trained[1:], rows["asked"].target, forecast)
 
@@ -179,11 +179,29 @@ def majority_forecasts(partitions: Partitions, revenue) -> dict[tuple[str, str],
     return found
 
 
-def ridge(embeddings: np.ndarray, log10_revenue: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """log10 revenue of the test films by ridge regression on embeddings (n, width)."""
+def ridge(embeddings: np.ndarray, target: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Forecast a target of shape (n,) for the test films, by ridge regression on embeddings."""
     model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(1, 6, 16)))
-    model.fit(embeddings[parts == "train"], log10_revenue[parts == "train"])
+    model.fit(embeddings[parts == "train"], target[parts == "train"])
     return model.predict(embeddings[parts == "test"])
+
+
+def poster_references(
+    embeddings: np.ndarray, facts: np.ndarray, log10_revenue: np.ndarray, parts: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Forecasts of the test films of one partition, to compare the poster network with.
+
+    `training_mean`; `ridge`, on embeddings (n, width); `facts`, the tabular model's; and
+    `facts_poster`: those of `facts`, plus what ridge regression on the embeddings tells of their
+    errors. It learns from `facts` (n,) of training films, which are to be out of fold.
+    """
+    test = parts == "test"
+    return {
+        "training_mean": np.full(test.sum(), log10_revenue[parts == "train"].mean()),
+        "ridge": ridge(embeddings, log10_revenue, parts),
+        "facts": facts[test],
+        "facts_poster": facts[test] + ridge(embeddings, log10_revenue - facts, parts),
+    }
 
 
 # Scores
@@ -246,26 +264,23 @@ def split_scores(found: dict[tuple[str, str], Forecast], partitions: Partitions)
 
 
 def revenue_comparison(
-    found: dict, partitions: Partitions, embeddings: np.ndarray, log10_revenue, seed: int
+    found: dict, partitions: Partitions, log10_revenue, seed: int
 ) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Scores of the poster networks and their references on the test films of some partitions.
+    """Scores of the poster network and its references on the test films of some partitions.
 
-    Models are the networks 'poster', 'metadata' and 'metadata_poster', 'training_median' and
-    'ridge', on embeddings (n, width). Gives `with_intervals` of each, and by name the poster's
-    `gain` over the median and over the facts.
+    What was found is as `pooled` takes it, of the network 'poster' and of `poster_references`.
+    Gives `with_intervals` of each, and by name the poster's `gain` over the mean and over the
+    facts.
     """
     truth, said = pooled(found, partitions)
-    medians, by_ridge = [], []
-    for parts in partitions.values():
-        training_median = float(np.median(log10_revenue[parts == "train"]))
-        medians.append(np.full((parts == "test").sum(), training_median))
-        by_ridge.append(ridge(embeddings, log10_revenue, parts))
+    medians = [
+        np.full((parts == "test").sum(), np.median(log10_revenue[parts == "train"]))
+        for parts in partitions.values()
+    ]
     median = np.concatenate(medians)
-    references = {"training_median": median, "ridge": np.concatenate(by_ridge)}
-    said = {"poster": said.pop("poster"), **references, **said}
     return {which: with_intervals(truth, said[which], median, seed) for which in said}, {
-        "poster_over_median": gain(truth, said["poster"], median, seed),
-        "poster_over_metadata": gain(truth, said["metadata_poster"], said["metadata"], seed),
+        "poster_over_mean": gain(truth, said["poster"], said["training_mean"], seed),
+        "poster_over_facts": gain(truth, said["facts_poster"], said["facts"], seed),
     }
 
 

@@ -65,37 +65,33 @@ def perceptron(
 
 
 class RevenueNetwork(nn.Module):
-    """log10 revenue from a poster, from facts, or from both: 1024 -> 512 -> 1.
-
-    The poster's embedding is scaled to length 1, the facts are standardized.
+    """log10 revenue from a poster's embedding, scaled to length 1: 1024 -> 512 -> 1.
 
     Parameters
     ----------
-    widths : dict of str to int
-        Inputs and their columns, in the order they are joined.
+    width : int
+        Of the embedding.
     backbone : Module, optional
-        Makes the input `poster` from images (n, 3, 224, 224) and is trained along.
+        Makes the embedding from images (n, 3, 224, 224) and is trained along.
     """
 
-    def __init__(self, widths: dict[str, int], backbone: nn.Module | None = None):
+    def __init__(self, width: int, backbone: nn.Module | None = None):
         super().__init__()
         self.backbone = backbone
-        self.towers = nn.ModuleDict({name: tower(name, width) for name, width in widths.items()})
-        self.head = perceptron(sum(widths.values()), (1024, 512), (0.2, 0.1), 1)
+        self.scale = UnitLength()
+        self.head = perceptron(width, (1024, 512), (0.2, 0.1), 1)
 
-    def fit_scale(self, inputs: dict[str, np.ndarray], log10_revenue) -> "RevenueNetwork":
-        """Standardize the facts by training rows, and start at their mean log10 revenue."""
-        if "metadata" in self.towers:
-            self.towers["metadata"].fit(inputs["metadata"])
+    def start_at(self, log10_revenue) -> "RevenueNetwork":
+        """Start at the mean of the training films' log10 revenue."""
         nn.init.constant_(self.head[-1].bias, float(np.mean(log10_revenue)))
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Inputs of shape (n, width) each -> log10 USD of shape (n,)."""
+        """The input `poster`, embeddings (n, width) or images -> log10 USD of shape (n,)."""
+        poster = inputs["poster"]
         if self.backbone is not None:
-            inputs = inputs | {"poster": self.backbone(inputs["poster"])}
-        joined = [layer(inputs[name]) for name, layer in self.towers.items()]
-        return self.head(torch.cat(joined, dim=1)).squeeze(1)
+            poster = self.backbone(poster)
+        return self.head(self.scale(poster)).squeeze(1)
 
 
 class AudioNetwork(nn.Module):

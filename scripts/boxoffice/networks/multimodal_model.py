@@ -1,7 +1,7 @@
 """Eight revenue classes from text, trailer and facts: training, scores, the exported network."""
 
 import re
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # prediction needs no DVCLive
 
 MODALITIES = ("text", "video", "audio")
 _FEWEST = 24  # films to train and test on
+_PARTS = (("text",), ("metadata",), ("video", "audio"))  # what may be known of a film, or not
 
 
 def combinations_of(modalities: list[str]) -> dict[str, tuple[str, ...]]:
@@ -182,6 +183,28 @@ def accuracy_interval(actual, predicted, seed: int, tolerance: int = 0) -> dict[
     return interval_95(right[resampled(len(right), seed)].mean(axis=1))
 
 
+def accuracy_by_inputs(network: FusionNetwork, test: Rows) -> dict[str, dict[str, float]]:
+    """How a network does on held-out films, given all that it reads, or parts of that.
+
+    By the names of the inputs given, joined by '_': `films`, how many there are; `exact` and
+    `one_away`, the shares in the predicted class and within one class of it; `chance`.
+    """
+    parts = [part for part in _PARTS if set(part) & set(test.inputs)]
+    choices = chain.from_iterable(combinations(parts, size + 1) for size in range(len(parts)))
+    scores = {}
+    for choice in choices:
+        names = set(chain.from_iterable(choice))
+        given = {name: values for name, values in test.inputs.items() if name in names}
+        away = np.abs(predict(network, Rows(given, test.target)).argmax(axis=1) - test.target)
+        scores["_".join(given)] = {
+            "films": len(test),
+            "exact": float(np.mean(away == 0)),
+            "one_away": float(np.mean(away <= 1)),
+            "chance": 1 / len(CLASSES),
+        }
+    return scores
+
+
 class MultimodalModel:
     """The exported multimodal network with its encoders.
 
@@ -203,10 +226,20 @@ class MultimodalModel:
         network = FusionNetwork(self.card["widths"], self.card["fusion"])
         self.network = load_weights(network, self.card, folder)
 
-    def predict(self, text: str | None = None, trailer: Path | None = None) -> dict[str, float]:
+    def predict(
+        self,
+        text: str | None = None,
+        trailer: Path | None = None,
+        facts: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Probability of every class of one film, lowest class first.
 
         What is not given counts as unknown; a modality that the network lacks is not read.
+
+        Parameters
+        ----------
+        facts : float array of shape (n_facts,), optional
+            As the card names them; NaN is an unknown one, and counts as typical.
 
         Raises
         ------
@@ -218,6 +251,9 @@ class MultimodalModel:
         inputs = {}
         if text is not None and "text" in self.modalities:
             inputs["text"] = self.reader([text])
+        if facts is not None and "metadata" in self.modalities:
+            typical = np.array(list(self.card["facts"].values()))
+            inputs["metadata"] = np.where(np.isnan(facts), typical, facts)[None].astype("float32")
         if trailer is not None and {"video", "audio"} & set(self.modalities):
             frames, waveform = read_trailer(trailer)
             inputs["audio"] = waveform[None]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # prediction needs no DVCLive
 
 @dataclass
 class EmbeddedPosters(Rows):
-    """Rows whose input `poster`, if any, has the shape (n, 1 + views, width).
+    """Rows whose input `poster` has the shape (n, 1 + views, width).
 
     Training draws a random view each time; otherwise the first is used, the poster itself.
     """
@@ -35,11 +35,9 @@ class EmbeddedPosters(Rows):
 
     def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
         inputs, target = super().batch(rows)
-        if "poster" in inputs:
-            views = inputs["poster"]
-            drawn = torch.randint(views.shape[1], (len(rows),)) if self.training else 0
-            inputs["poster"] = views[torch.arange(len(rows)), drawn]
-        return inputs, target
+        views = inputs["poster"]
+        drawn = torch.randint(views.shape[1], (len(rows),)) if self.training else 0
+        return {"poster": views[torch.arange(len(rows)), drawn]}, target
 
 
 @dataclass
@@ -52,34 +50,30 @@ class PosterFiles(Rows):
     training: bool = False
 
     def batch(self, rows: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
-        posters = self.inputs["poster"][rows]
-        others = {name: values for name, values in self.inputs.items() if name != "poster"}
-        inputs, target = Rows(others, self.target).batch(rows)
         with ThreadPoolExecutor(cores()) as pool:
-            images = list(pool.map(read_poster, posters))
+            images = list(pool.map(read_poster, self.inputs["poster"][rows]))
         if self.training:
             draw = np.random.default_rng(int(torch.randint(2**62, ())))
             images = [augmented(image, draw) for image in images]
-        return inputs | {"poster": normalized(np.stack(images))}, target
+        return {"poster": normalized(np.stack(images))}, torch.from_numpy(self.target[rows])
 
     def fingerprint(self) -> str:
         files = [file_hash(path) for path in self.inputs["poster"]]
-        return Rows(self.inputs | {"poster": np.array(files)}, self.target).fingerprint()
+        return Rows({"poster": np.array(files)}, self.target).fingerprint()
 
 
 def poster_rows(
-    inputs: dict[str, np.ndarray], log10_revenue: np.ndarray, parts: np.ndarray
+    posters: np.ndarray, log10_revenue: np.ndarray, parts: np.ndarray
 ) -> dict[str, Rows]:
     """Rows of the parts 'train', 'validation' and 'test' (`asked`), as `train_revenue` takes them.
 
-    The input `poster` has the shape (n, 1 + views, width), or holds paths of images.
+    `posters` has the shape (n, 1 + views, width), or holds paths of images.
     """
-    files = "poster" in inputs and inputs["poster"].dtype == object
-    kind = PosterFiles if files else EmbeddedPosters
+    kind = PosterFiles if posters.dtype == object else EmbeddedPosters
     masks = {"train": "train", "validation": "validation", "asked": "test"}
     return {
         name: kind(
-            {key: np.asarray(values)[parts == part] for key, values in inputs.items()},
+            {"poster": posters[parts == part]},
             np.asarray(log10_revenue)[parts == part],
             training=part == "train",
         )
@@ -105,12 +99,11 @@ def train_revenue(
         Arguments of `image_encoder`, whose backbone is trained too if the rows are `PosterFiles`.
     """
     torch.manual_seed(seed)
-    widths = {name: values.shape[-1] for name, values in train.inputs.items()}
-    backbone = None
+    width, backbone = train.inputs["poster"].shape[-1], None
     if isinstance(train, PosterFiles):
         loaded = image_encoder(**encoder)
-        backbone, widths["poster"] = loaded.module, loaded.dim
-    network = RevenueNetwork(widths, backbone).fit_scale(train.inputs, train.target)
+        width, backbone = loaded.dim, loaded.module
+    network = RevenueNetwork(width, backbone).start_at(train.target)
     loss = nn.MSELoss()
     trained = fit_network(network, train, validation, loss, settings, seed, checkpoint, live)
     return trained, predict(trained.network, validation), predict(trained.network, asked)
@@ -217,7 +210,8 @@ class PosterModel:
         if finetuned:  # the file beside the card holds the backbone's weights, too
             arguments = arguments | {"weights": None, "random_weights": True}
         self.encoder = image_encoder(**arguments)
-        network = RevenueNetwork(self.card["widths"], self.encoder.module if finetuned else None)
+        backbone = self.encoder.module if finetuned else None
+        network = RevenueNetwork(self.card["widths"]["poster"], backbone)
         self.network = load_weights(network, self.card, folder)
 
     def predict(self, poster: Path) -> dict[str, float]:

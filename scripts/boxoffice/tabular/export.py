@@ -10,8 +10,8 @@ from onnx import ModelProto
 from onnx.helper import set_model_props
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import to_onnx, update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxGather, OnnxRelu, OnnxSub
 from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
+from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxGather, OnnxRelu, OnnxSub
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
