@@ -43,7 +43,8 @@ def predict(
     """Predict revenue and success of a table of films, or of one film.
 
     A table comes back with its rows in order and these columns added:
-    predicted_revenue, revenue_lower, revenue_upper (USD, nominal),
+    predicted_revenue (a typical value), expected_revenue (a mean),
+    revenue_lower, revenue_upper (dollars of the film's time),
     probability_success, model, and error, which says what is wrong with a row
     that couldn't be scored. Of the schema's columns budget and release_date
     are needed; cast, crew and certificate are read where a table has them.

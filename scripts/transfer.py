@@ -74,15 +74,7 @@ def scored(forecasts: Forecasts, table: pd.DataFrame) -> pd.DataFrame:
         summary = score_file(forecasts, path, "parquet", written, "parquet")
     if summary.rejected:
         sys.exit(f"{summary.rejected} films could not be scored: {'; '.join(summary.reasons)}")
-    return with_expected(pd.read_parquet(written).set_index(table.index))
-
-
-# TODO: remove this function once tables have the column; until then the forecast stands for it.
-def with_expected(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answers with `expected_revenue`."""
-    if "expected_revenue" in answers:
-        return answers
-    return answers.assign(expected_revenue=answers["predicted_revenue"])
+    return pd.read_parquet(written).set_index(table.index)
 
 
 def transfer_scores(answers: pd.DataFrame) -> dict[str, float]:

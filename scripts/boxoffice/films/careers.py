@@ -61,7 +61,8 @@ class Careers:
     Parameters
     ----------
     films : DataFrame of shape (n, ...)
-        Training rows: `release_date`, `log_budget` (natural log, real USD) and the columns of `roles`.
+        Training rows: `release_date`, `log_budget` (natural log, real USD) and the columns of
+        `roles`.
     log_revenue : array of shape (n,)
         Natural log of revenue in real USD.
     roles : tuple of str
@@ -107,8 +108,9 @@ class Careers:
     ) -> dict[str, np.ndarray]:
         """`<role>_<statistic>` of n films: an array of shape (n,) each.
 
-        `count` is log1p of the number of prior films, `revenue_best` log of real USD, `return_mean` the
-        mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average films.
+        `count` is log1p of the number of prior films, `revenue_best` log of real USD, `return_mean`
+        the mean log of revenue / budget, shrunk towards the training mean by `shrinkage` average
+        films.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ from boxoffice.films.features import (
     CERTIFICATES,
     CLASSIC_GENRES,
     GENRES,
-    certificate_flags,
+    certificate_rank,
     column_name,
     genre_column,
 )
@@ -43,15 +43,12 @@ class BeforeRelease:
 
     Attributes
     ----------
-    days : array of datetime64[D], shape (n,)
-        Of release; NaT where only the year is known.
     columns : dict of array of shape (n,)
-        `english`, `american` and `certificate_<name>` (0/1, NaN is unknown).
+        `english` and `american` (0/1), `certificate_rank`; NaN is unknown.
     roles : dict of role to list of n lists of ids
         None is unknown; so is a role that is absent.
     """
 
-    days: np.ndarray
     columns: dict[str, np.ndarray]
     roles: dict[str, list[Ids | None]]
 
@@ -65,6 +62,8 @@ class Films:
     columns : dict of array of shape (n,)
         `budget` (USD), `runtime` (minutes), `popularity`, `vote_average` (0-10), `vote_count`,
         `release_year` and `genre_<name>` (0/1); NaN, or an absent column, is unknown.
+    days : array of datetime64[D], shape (n,)
+        Of release; NaT where only the year is known.
     right : bool array of shape (n,)
         Films without a fault, which can be answered.
     before_release : function of row numbers to BeforeRelease
@@ -74,6 +73,7 @@ class Films:
     """
 
     columns: dict[str, np.ndarray]
+    days: np.ndarray
     right: np.ndarray
     before_release: Callable[[np.ndarray], BeforeRelease]
     votes_of: np.ndarray
@@ -113,7 +113,7 @@ def country_flag(countries: list[str] | None) -> float:
 
 
 def known_certificate(label: str | None) -> str | None:
-    """A film's certificate; many training films have none, so none is a value like the others."""
+    """A film's certificate, None if it is unknown."""
     return certificate(label)[0] if label else None
 
 
@@ -135,6 +135,7 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
     flags = np.array([_genre_flags(film) for film in films])
     return Films(
         columns=known_numbers(numbers) | genre_columns(flags),
+        days=np.array([film.get("release_date") for film in films], dtype="datetime64[D]"),
         right=np.ones(len(films), dtype=bool),
         before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
         votes_of=np.array([whose(film.get("votes_of")) for film in films]),
@@ -169,18 +170,28 @@ def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
         stated = [film.get(role) for film in films]
         if any(people is not None for people in stated):
             roles[role] = [
-                None if people is None else counted(role, _ids(kind, people, names))
+                None if people is None else known_members(role, _ids(kind, people, names), names)
                 for people in stated
             ]
     return BeforeRelease(
-        days=np.array([film.get("release_date") for film in films], dtype="datetime64[D]"),
         columns={
             "english": np.array([language_flag(film.get("original_language")) for film in films]),
             "american": np.array([country_flag(film.get("countries")) for film in films]),
-            **certificate_flags(np.array(labels, dtype=object)),
+            "certificate_rank": certificate_rank(np.array(labels, dtype=object)),
         },
         roles=roles,
     )
+
+
+def known_members(role: str, ids: Ids, names: Names) -> Ids | None:
+    """Those of a role who count and whom the training films know; None if they know none of them.
+
+    A name may be unknown because it is new or spelt in another way. Either says little, so nobody
+    but strangers is as good as nobody stated.
+    """
+    stated = counted(role, ids)
+    known = [number for number in stated if names.has(KINDS[role], number)]
+    return known if known or not stated else None
 
 
 def _ids(kind: str, people: list[str | int], names: Names) -> Ids:
@@ -198,7 +209,7 @@ def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
         )
     if label and not certificate(label)[1]:
         warnings.append(
-            f"certificate: {label} is none of {', '.join(CERTIFICATES)}, so counts as none"
+            f"certificate: {label} is none of {', '.join(CERTIFICATES)}, so counts as not stated"
         )
     warnings += [
         f"genres: {name} is none of TMDB's"
@@ -208,7 +219,7 @@ def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
     for role, kind in KINDS.items():
         people, most = film.get(role) or [], MOST[role]
         warnings += [
-            f"{role}: {each} has no track record in the training films"
+            f"{role}: the training films don't know {each}, who counts as not stated"
             for each, number in zip(people[:most], _ids(kind, people[:most], names), strict=True)
             if not names.has(kind, number)
         ]

@@ -73,21 +73,19 @@ class Drivers:
     ----------
     features : list of str
     typical : array of shape (n_features,)
-        The median training film; NaN is left to the model's imputation.
-    imputed : bool
-        Whether the model puts the median for NaN, so that what is unknown is typical.
+        The median training film; NaN is left to the model, which puts the median: what is unknown
+        is typical.
 
     Attributes
     ----------
     parts : list of str
     """
 
-    def __init__(self, features: list[str], typical: np.ndarray, imputed: bool = False):
+    def __init__(self, features: list[str], typical: np.ndarray):
         of = [part_of(feature) for feature in features]
         self.parts = list(dict.fromkeys(of))
         self._features_of = np.array([[part == other for other in of] for part in self.parts])
         self._typical = np.asarray(typical, dtype=np.float32)
-        self._imputed = imputed
 
     def ask(
         self, predict: Callable[[np.ndarray], np.ndarray], films: np.ndarray
@@ -107,9 +105,7 @@ class Drivers:
         """
         films = films.astype(np.float32)
         # A part whose features are typical already has no effect, so it isn't asked about.
-        other = films != self._typical
-        if self._imputed:
-            other &= ~np.isnan(films)
+        other = (films != self._typical) & ~np.isnan(films)
         film, part = np.nonzero(other @ self._features_of.T)
         without = np.where(self._features_of[part], self._typical, films[film])
         rows = np.concatenate([films, without])

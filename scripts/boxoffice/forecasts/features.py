@@ -13,7 +13,8 @@ from boxoffice.films.budgets import PastBudgets
 from boxoffice.films.careers import SHRINKAGE, Careers
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import IMPLAUSIBLE_BUDGET, calendar_facts
-from boxoffice.forecasts.canonical import BeforeRelease, Films
+from boxoffice.films.money import log_prices
+from boxoffice.forecasts.canonical import Films
 from boxoffice.forecasts.names import KINDS
 
 
@@ -29,6 +30,8 @@ class Past:
     ----------
     films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
+    last_day : datetime64[D]
+        On which the latest of them was released.
     ids : dict of kind to set of int
         Their people ('person') and companies ('company').
     roles : list of str
@@ -38,6 +41,8 @@ class Past:
     def __init__(self, history: Path):
         films = pd.read_parquet(history)
         log_revenue = films["log_revenue"]
+        released = films["release_date"].to_numpy("datetime64[D]")
+        self.last_day = released.max()
         self.roles = [role for role in ROLES if role in films]
         self._careers = Careers(films, log_revenue, tuple(self.roles))
         self._budgets = PastBudgets(films)
@@ -49,7 +54,7 @@ class Past:
             {
                 "title": films["title"],
                 "release_year": films["release_date"].dt.year,
-                "revenue": np.expm1(log_revenue),
+                "revenue": np.expm1(log_revenue + log_prices(released)),
             }
         )
 
@@ -64,19 +69,37 @@ class Past:
         return found
 
 
+def release_days(films: Films, rows: np.ndarray) -> np.ndarray:
+    """Days of release of some films, shape (n,); mid-year where only the year is known."""
+    days, years = films.days[rows], films.columns["release_year"][rows]
+    middle = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
+    return np.where(np.isnat(days), middle.astype("datetime64[D]"), days)
+
+
 def features_of(
-    films: Films, rows: np.ndarray, names: list[str], past: Past | None = None
+    films: Films, rows: np.ndarray, names: list[str], latest_year: float, past: Past | None = None
 ) -> np.ndarray:
     """Features of some films, by row numbers, in the order of `names`: shape (n, n_features).
 
-    NaN is unknown. `past` is needed for what only the pre-release models read.
+    NaN is unknown. Later years count as `latest_year` (see `tabular.transformers.ReleaseYear`).
+    `past` is needed for what only the pre-release models read.
     """
     columns = films.columns
     if len(rows) < len(films):
         columns = {name: values[rows] for name, values in columns.items()}
-    columns = columns | {"log_budget": np.log1p(columns["budget"])}
+    days = release_days(films, rows)
+    columns = columns | {
+        "log_budget": np.log1p(columns["budget"]) - log_prices(days),
+        "release_year": np.minimum(columns["release_year"], latest_year),
+    }
     if past is not None:
-        columns |= _pre_release_columns(columns, films.before_release(rows), past)
+        known = films.before_release(rows)
+        columns |= {
+            "budget_implausible": (columns["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
+            **_calendar(films.days[rows]),
+            **known.columns,
+            **past.features(days, columns["log_budget"], known.roles),
+        }
     table = np.full((len(rows), len(names)), np.nan)
     for place, name in enumerate(names):
         if name in columns:
@@ -84,18 +107,7 @@ def features_of(
     return table
 
 
-def _pre_release_columns(
-    columns: dict[str, np.ndarray], known: BeforeRelease, past: Past
-) -> dict[str, np.ndarray]:
-    """Where only the year is known, market and track record are those of the middle of the year."""
-    middle = (columns["release_year"] - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
-    days = np.where(np.isnat(known.days), middle.astype("datetime64[D]") + 1, known.days)
-    month = (known.days.astype("datetime64[M]").astype("int64") % 12 + 1).astype(float)
-    month[np.isnat(known.days)] = np.nan
-    return {
-        "budget_implausible": (columns["budget"] < IMPLAUSIBLE_BUDGET).astype(float),
-        "release_month": month,
-        **calendar_facts(known.days),
-        **known.columns,
-        **past.features(days, columns["log_budget"], known.roles),
-    }
+def _calendar(days: np.ndarray) -> dict[str, np.ndarray]:
+    month = (days.astype("datetime64[M]").astype("int64") % 12 + 1).astype(float)
+    month[np.isnat(days)] = np.nan
+    return {"release_month": month, **calendar_facts(days)}

@@ -12,6 +12,9 @@ import numpy as np
 
 from boxoffice import paths
 from boxoffice.films import votes
+from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.money import BASE, log_prices
+from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
     Films,
@@ -28,11 +31,14 @@ from boxoffice.forecasts.drivers import (
     point_words,
     value_words,
 )
-from boxoffice.forecasts.features import Past, features_of
+from boxoffice.forecasts.features import Past, features_of, release_days
 from boxoffice.forecasts.names import Names
 from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 
+# The chance of success may differ from what the forecast of revenue and its errors imply, but by no
+# more than this: the two answers must not contradict each other.
+MOST_APART = 0.1
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
@@ -43,8 +49,15 @@ def _short_words(field: str, value: float) -> str:
 
 # Features that requests state: the field, and a value of the feature in words.
 _STATED = {
-    **{column: (field, partial(_short_words, field)) for field, column in COLUMN_OF_FIELD.items()},
-    "log_budget": ("budget", lambda value: _short_words("budget", np.expm1(value))),
+    **{
+        column: (field, partial(_short_words, field))
+        for field, column in COLUMN_OF_FIELD.items()
+        if field != "release_year"  # it is held at the latest years of training
+    },
+    "log_budget": (
+        "budget",
+        lambda value: f"{_short_words('budget', np.expm1(value))} in dollars of {BASE}",
+    ),
     **{name: (name, "{:,g}".format) for name in Engagement.model_fields},
 }
 
@@ -61,12 +74,10 @@ class FilmModels:
                 f"{folder}/success_{feature_set}.json names other features than "
                 f"revenue_{feature_set}.json: run `dvc repro`"
             )
-        typical, imputed = self.revenue.median, feature_set == "pre_release"
-        if imputed:  # NaN has the models put the exact median; cards round all but a 0
-            typical = np.where(typical == 0, 0.0, np.nan)
-        self.drivers = Drivers(self.features, typical, imputed)
-        self.nominal, self.lower, self.upper = _interval(self.revenue.card, folder)
-        self.votes = _votes(self.revenue, folder)
+        # NaN has the models put the exact median; cards round all but a 0.
+        self.drivers = Drivers(self.features, np.where(self.revenue.median == 0, 0.0, np.nan))
+        self.errors = _errors(self.revenue.card, folder)
+        self.latest_year = self.revenue.maximum[self.features.index("release_year")]
         self.ranges = _ranges(self.revenue)
         # Of several features, as those of a budget in the market of its time, no value is typical.
         parts = [part_of(feature) for feature in self.features]
@@ -76,32 +87,52 @@ class FilmModels:
             if feature in _STATED and parts.count(part) == 1
         }
 
-    def in_usd(self, log_revenue: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Forecasts and the lower and upper ends of their intervals, nominal USD."""
-        ends = (log_revenue, log_revenue + self.lower, log_revenue + self.upper)
-        return tuple(map(np.expm1, ends))
+    def in_usd(self, log_revenue: np.ndarray, log_price: np.ndarray) -> dict[str, np.ndarray]:
+        """Forecasts (log of real USD) in nominal USD, the means, and the ends of the intervals."""
+        lower, upper = self.errors.interval(log_revenue)
+        real = {
+            "predicted_revenue": log_revenue,
+            "expected_revenue": self.errors.expected(log_revenue),
+            "revenue_lower": lower,
+            "revenue_upper": upper,
+        }
+        # Amounts are logs of 1 + USD, but an end may lie below a dollar.
+        return {name: np.maximum(np.expm1(logs + log_price), 0.0) for name, logs in real.items()}
 
-    def revenue_heads(self, log_revenues: list[float]) -> list[dict[str, Any]]:
+    def chance(self, log_revenue: np.ndarray, features: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Chance of success: the success model's `own`, held near what the revenue model implies.
+
+        `features` are those that the forecasts `log_revenue` were made from.
+        """
+        threshold = features[:, self.features.index("log_budget")] + np.log(SUCCESS_MULTIPLE)
+        implied = self.errors.chance_above(log_revenue, threshold)
+        return np.clip(own, implied - MOST_APART, implied + MOST_APART).clip(0, 1)
+
+    def revenue_heads(self, asked: "Answering", log_revenues: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about revenue."""
-        usd = (each.tolist() for each in self.in_usd(np.array(log_revenues)))
+        usd = self.in_usd(log_revenues, asked.log_prices)
+        rows = zip(log_revenues + asked.log_prices, *usd.values(), strict=True)
         return [
             {
-                "predicted_revenue": revenue,
+                "predicted_revenue": predicted,
+                "expected_revenue": expected,
                 "log_revenue": log_revenue,
-                "interval": {"nominal": self.nominal, "lower": lower, "upper": upper},
+                "interval": {"nominal": self.errors.nominal, "lower": lower, "upper": upper},
             }
-            for log_revenue, revenue, lower, upper in zip(log_revenues, *usd, strict=True)
+            for log_revenue, predicted, expected, lower, upper in (map(float, row) for row in rows)
         ]
 
-    def success_heads(self, probabilities: list[float]) -> list[dict[str, Any]]:
+    def success_heads(self, asked: "Answering", own: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about success."""
+        features = asked.features.astype(np.float32)
+        log_revenue = self.revenue.predict(features).astype(float)
         return [
             {
                 "success": probability >= 0.5,
                 "probability_failure": 1 - probability,
                 "probability_success": probability,
             }
-            for probability in probabilities
+            for probability in self.chance(log_revenue, asked.features, own).tolist()
         ]
 
     def votes_read(self, film: dict[str, Any]) -> str | None:
@@ -137,11 +168,12 @@ class FilmModels:
 
 
 class Answering(NamedTuple):
-    """The models that answer some films, the films' row numbers and their features."""
+    """The models that answer some films, the films' row numbers, features and prices."""
 
     models: FilmModels
     rows: np.ndarray
     features: np.ndarray
+    log_prices: np.ndarray  # of each film's release
 
 
 class Forecasts:
@@ -206,8 +238,9 @@ class Forecasts:
         Returns
         -------
         list of dict
-            `predicted_revenue` (nominal USD), `log_revenue` (natural log of 1 + USD), `interval`
-            (`nominal`, and the ends in USD), `model`, `drivers` and `warnings`.
+            `predicted_revenue`, the typical value, and `expected_revenue`, the mean (dollars of the
+            film's time), `log_revenue` (natural log of 1 + the typical value), `interval`
+            (`nominal`, and the ends in dollars), `model`, `drivers` and `warnings`.
         """
         return self._answers(films, "revenue", factor_words)
 
@@ -230,19 +263,21 @@ class Forecasts:
         self, films: list[dict[str, Any]], target: str, effect_words: Callable[[float], str]
     ) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(films)
-        for models, rows, features in self.read(films):
+        for asked in self.read(films):
+            models = asked.models
             model: ExportedModel = getattr(models, target)
-            asked = models.drivers.ask(model.predict, features)
-            heads = getattr(models, f"{target}_heads")([value for value, _ in asked])
-            for row, head, (_, effects), values in zip(
-                rows.tolist(), heads, asked, features.tolist(), strict=True
+            told = models.drivers.ask(model.predict, asked.features)
+            values = np.array([value for value, _ in told])
+            heads = getattr(models, f"{target}_heads")(asked, values)
+            for row, head, (_, effects), features in zip(
+                asked.rows.tolist(), heads, told, asked.features.tolist(), strict=True
             ):
                 film = films[row]
                 answers[row] = head | {
                     "model": model.card["name"],
                     "drivers": models.told(film, effects, effect_words),
                     "warnings": self._warnings(film, models)
-                    + _outside(models.ranges, values, "forecast"),
+                    + _outside(models.ranges, features, "forecast"),
                 }
         return answers
 
@@ -288,30 +323,28 @@ class Forecasts:
         Returns
         -------
         dict of array of shape (n,)
-            `predicted_revenue`, `revenue_lower`, `revenue_upper` (nominal USD),
-            `probability_success` and `rated`, whether the classic model answered.
+            `predicted_revenue`, `expected_revenue`, `revenue_lower` and `revenue_upper` (dollars of
+            the film's time), `probability_success`, and `rated`, whether the classic model answered.
         """
-        revenue, lower, upper, probability = np.full((4, len(films)), np.nan)
-        for models, rows, features in self.answering(films):
+        names = ("predicted_revenue", "expected_revenue", "revenue_lower", "revenue_upper")
+        found = {name: np.full(len(films), np.nan) for name in (*names, "probability_success")}
+        for models, rows, features, prices in self.answering(films):
             order = _alike(features, models.features)
             rows, features = rows[order], features[order].astype(np.float32)
             log_revenue = models.revenue.predict(features).astype(float)
-            revenue[rows], lower[rows], upper[rows] = models.in_usd(log_revenue)
-            probability[rows] = models.success.predict(features)
-        return {
-            "predicted_revenue": revenue,
-            "revenue_lower": lower,
-            "revenue_upper": upper,
-            "probability_success": probability,
-            "rated": self._is_rated(films),
-        }
+            for name, usd in models.in_usd(log_revenue, prices[order]).items():
+                found[name][rows] = usd
+            own = models.success.predict(features)
+            found["probability_success"][rows] = models.chance(log_revenue, features, own)
+        return found | {"rated": self._is_rated(films)}
 
     def facts(self, film: dict[str, Any], names: list[str]) -> tuple[np.ndarray, list[str]]:
         """Features of one film before release, in the order of `names`, for another model.
 
         NaN is unknown. With them come warnings of what isn't known by name.
         """
-        features = features_of(from_requests([film], self.names), np.arange(1), names, self._past)
+        films, latest = from_requests([film], self.names), self._pre_release.latest_year
+        features = features_of(films, np.arange(1), names, latest, self._past)
         return features[0], spelling_warnings(film, self.names)
 
     def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
@@ -332,7 +365,8 @@ class Forecasts:
         ):
             rows = np.flatnonzero(chosen & films.right)
             if len(rows):
-                yield Answering(models, rows, features_of(films, rows, models.features, past))
+                features = features_of(films, rows, models.features, models.latest_year, past)
+                yield Answering(models, rows, features, log_prices(release_days(films, rows)))
 
     def _is_rated(self, films: Films) -> np.ndarray:
         rated = np.ones(len(films), dtype=bool)
@@ -404,19 +438,15 @@ def _outside(
     ]
 
 
-def _interval(card: dict[str, Any], folder: Path) -> tuple[float, float, float]:
-    """Nominal level and ends, relative to a forecast, of a card."""
-    stated = card.get("interval")
+def _errors(card: dict[str, Any], folder: Path) -> ForecastErrors:
+    """What a card says of how far forecasts are off."""
     try:
-        nominal, lower, upper = (float(stated[key]) for key in ("nominal", "lower", "upper"))
-        right = 0 < nominal < 1 and lower < upper
-    except (KeyError, TypeError, ValueError):
-        right = False
-    if not right:
+        return ForecastErrors.from_card(card["interval"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFileError(
-            f"{folder / card['name']}.json has {stated} for its interval: run `dvc repro`"
-        )
-    return nominal, lower, upper
+            f"{folder / card['name']}.json has {card.get('interval')!r:.80} for its interval "
+            f"({error}): run `dvc repro`"
+        ) from error
 
 
 def _votes(model: ExportedModel, folder: Path) -> str | None:

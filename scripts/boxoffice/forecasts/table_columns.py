@@ -19,11 +19,10 @@ from boxoffice.films.credits import (
     BILLED,
     CREW_ROLES,
     character_names,
-    counted,
     franchise_ids,
     text_ids,
 )
-from boxoffice.films.features import certificate_flags
+from boxoffice.films.features import certificate_rank
 from boxoffice.films.normalise import known_numbers
 from boxoffice.films.votes import DEFAULT_VOTES, whose
 from boxoffice.forecasts.canonical import (
@@ -36,6 +35,7 @@ from boxoffice.forecasts.canonical import (
     genre_columns,
     genre_flags_of,
     known_certificate,
+    known_members,
     language_flag,
 )
 from boxoffice.forecasts.names import KINDS, Names
@@ -177,15 +177,16 @@ class ChunkReader:
         self._american = self._listed("production_countries", country_flag, np.nan)
         right = np.ones(self.rows.num_rows, dtype=bool)
         right[list(self.faults)] = False
-        return Films(columns, right, self._before_release, votes_of)
+        return Films(columns, self._days, right, self._before_release, votes_of)
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(
-            days=self._days[rows],
             columns={
                 "american": self._american[rows],
                 "english": self._coded("original_language", language_flag, float)[rows],
-                **certificate_flags(self._coded("certificate", known_certificate, object)[rows]),
+                "certificate_rank": certificate_rank(
+                    self._coded("certificate", known_certificate, object)[rows]
+                ),
             },
             roles=self._members(rows),
         )
@@ -305,7 +306,8 @@ class ChunkReader:
         if listed is None:
             return None
         kind = KINDS[role]
-        return counted(role, [self._id(kind, each.get("id"), each["name"]) for each in listed])
+        ids = [self._id(kind, each.get("id"), each["name"]) for each in listed]
+        return known_members(role, ids, self._names)
 
     def _id(self, kind: str, number: int | None, name: str) -> int:
         key = kind, number, name

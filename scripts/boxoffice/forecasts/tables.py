@@ -22,6 +22,7 @@ __all__ = ["Format", "Summary", "TableError", "iter_scored", "score_file"]
 ADDED = pa.schema(
     [
         ("predicted_revenue", pa.float64()),
+        ("expected_revenue", pa.float64()),
         ("revenue_lower", pa.float64()),
         ("revenue_upper", pa.float64()),
         ("probability_success", pa.float64()),
@@ -99,8 +100,9 @@ def iter_scored(
 ) -> Iterator[bytes]:
     """The pieces of the file that `score_file` writes; `summary` is kept up to date.
 
-    The columns are those of the input, then `predicted_revenue`, `revenue_lower` and
-    `revenue_upper` (nominal USD), `probability_success`, `model` ('classic' or 'pre_release') and
+    The columns are those of the input, then `predicted_revenue` (a typical value),
+    `expected_revenue` (a mean), `revenue_lower` and `revenue_upper` (dollars of the film's time),
+    `probability_success`, `model` ('classic' or 'pre_release') and
     `error`, which is empty where the row was scored. Columns of these names are replaced.
 
     Raises
@@ -167,7 +169,7 @@ def _answers(answers: dict[str, np.ndarray], faults: dict[int, list[str]]) -> li
     rows = len(answers["rated"])
     faulty = np.zeros(rows, dtype=bool)
     faulty[list(faults)] = True
-    numbers = [pa.array(answers[name], mask=faulty) for name in ADDED.names[:4]]
+    numbers = [pa.array(answers[name], mask=faulty) for name in ADDED.names[:5]]
     model = np.where(answers["rated"], "classic", "pre_release").astype(object)
     errors = [None] * rows
     for row, found in faults.items():

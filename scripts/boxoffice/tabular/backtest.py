@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score, roc_auc_score
 
 from boxoffice.films.features import input_columns
@@ -26,7 +27,7 @@ LARGE, LARGEST = 20_000_000, 150_000_000  # budgets, nominal USD
 
 
 def backtest(
-    films: pd.DataFrame, feature_set: str, model: BaseEstimator, first_year: int
+    films: pd.DataFrame, feature_set: str, model: BaseEstimator, first_year: int, every: int = 1
 ) -> pd.DataFrame:
     """Forecast films from yearly cut-offs, `WARM_UP` years before `first_year` to the last film.
 
@@ -36,15 +37,17 @@ def backtest(
         Usable films, with features and targets.
     model : estimator
         Unfitted; of log revenue.
+    every : int
+        Years from one cut-off to the next.
 
     Returns
     -------
     DataFrame, a row per forecast
         `cutoff` (year; films released before it are learned from), `horizon` (the film's year less
-        that), `film` (its index in `films`), `actual`, and the forecasts `frozen` and `updated`
-        (natural logs, real USD).
+        that), `film` (its index in `films`), `actual`, and the forecasts `frozen`, `updated` and
+        `log_budget`, a straight line in the log budget (natural logs, real USD).
     """
-    years = range(first_year - WARM_UP, int(films["release_year"].max()) + 1)
+    years = range(first_year - WARM_UP, int(films["release_year"].max()) + 1, every)
     made = Parallel(n_jobs=-1)(
         delayed(_forecasts)(films, feature_set, model, year) for year in years
     )
@@ -60,6 +63,7 @@ def _forecasts(
         return pd.DataFrame()
     X = asked[input_columns(feature_set, films)]
     pipeline = fit_films(feature_set, known, clone(model))
+    line = LinearRegression().fit(known[["log_budget"]], known["log_revenue"])
     return pd.DataFrame(
         {
             "cutoff": year,
@@ -68,6 +72,7 @@ def _forecasts(
             "actual": asked["log_revenue"],
             "frozen": pipeline.predict(X),
             "updated": with_history(pipeline, films).predict(X),
+            "log_budget": line.predict(asked[["log_budget"]]),
         }
     )
 

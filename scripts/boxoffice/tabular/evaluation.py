@@ -162,7 +162,10 @@ class Evaluation:
         return Selection(tuned, scores, selected)
 
     def cross_validate(
-        self, selection: Selection, baselines: bool = False
+        self,
+        selection: Selection,
+        baselines: bool = False,
+        feature_sets: tuple[str, ...] = FEATURE_SETS,
     ) -> dict[str, dict[str, dict[str, float]]]:
         """Score the tuned models over folds of all films; nothing is chosen by it.
 
@@ -171,7 +174,8 @@ class Evaluation:
         """
         y_true = self.films[self.task.target].to_numpy()
         scores = {}
-        for feature_set, tuned in selection.tuned.items():
+        for feature_set in feature_sets:
+            tuned = selection.tuned[feature_set]
             cv = Folds.shuffled(feature_set, self.films, self.folds, self.seed)
             by_model = {
                 name: self._over_folds(cv.score(model, y_true, self.task.scorers))
@@ -188,7 +192,9 @@ class Evaluation:
         first = next(iter(means))
         return {first: means[first], f"{first}_std": scores[first].std(), **means}
 
-    def score_held_out(self, selection: Selection) -> HeldOut:
+    def score_held_out(
+        self, selection: Selection, feature_sets: tuple[str, ...] = FEATURE_SETS
+    ) -> HeldOut:
         """Fit baselines and tuned models on each split's training films; score its test films.
 
         The entry `selected` repeats that of the selected model.
@@ -198,7 +204,8 @@ class Evaluation:
             test = self._test(split)
             y_true = self.films.loc[test, self.task.target].to_numpy()
             scores[split] = {}
-            for feature_set, tuned in selection.tuned.items():
+            for feature_set in feature_sets:
+                tuned = selection.tuned[feature_set]
                 X_test = self.films.loc[test, input_columns(feature_set, self.films)]
                 y_pred = {}
                 for name, model in (self.task.baselines | tuned).items():
@@ -228,8 +235,10 @@ class Evaluation:
         test = self.latest()
         y_true = self.films.loc[test, self.task.target].to_numpy()
         found = {}
-        for feature_set in FEATURE_SETS:
-            updated = with_history(held_out.pipelines["temporal", feature_set], self.films)
+        for (split, feature_set), pipeline in held_out.pipelines.items():
+            if split != "temporal":
+                continue
+            updated = with_history(pipeline, self.films)
             X_test = self.films.loc[test, input_columns(feature_set, self.films)]
             found[feature_set] = self.task.scores(y_true, _predicted(updated, X_test))
         return found

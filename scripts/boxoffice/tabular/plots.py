@@ -48,26 +48,76 @@ def importances(table: pd.DataFrame, top: int = 15) -> Figure:
     return figure
 
 
-def forecast_intervals(y_true: np.ndarray, y_pred: np.ndarray, interval: dict) -> Figure:
+def forecast_intervals(
+    y_true: np.ndarray, y_pred: np.ndarray, ends: tuple[np.ndarray, np.ndarray], scores: dict
+) -> Figure:
     """Draw forecasts in ascending order with their interval, and coverage by quarter.
 
-    `y_true` and `y_pred`, of shape (n,), are natural logs of USD; `interval` is one of
-    `Evaluation.intervals`.
+    `y_true`, `y_pred` and the `ends`, each of shape (n,), are natural logs of USD; `scores` are
+    those of `interval_scores`.
     """
-    order, nominal = np.argsort(y_pred), interval["nominal"]
-    middle, rank = y_pred[order] / np.log(10), np.arange(len(order))
-    ends = [middle + interval[end] / np.log(10) for end in ("lower", "upper")]
+    order, nominal = np.argsort(y_pred), scores["nominal"]
+    lower, middle, upper = (each[order] / np.log(10) for each in (ends[0], y_pred, ends[1]))
+    rank = np.arange(len(order))
     figure, axes = plt.subplots(1, 2, figsize=(12, 4), width_ratios=(3, 1), layout="constrained")
-    axes[0].fill_between(rank, *ends, alpha=0.25, label=f"{nominal:.0%} interval")
+    axes[0].fill_between(rank, lower, upper, alpha=0.25, label=f"{nominal:.0%} interval")
     axes[0].plot(rank, middle, label="forecast")
     axes[0].scatter(rank, y_true[order] / np.log(10), s=6, color="k", label="actual")
     axes[0].set(
         title="Forecasts and outcomes", xlabel="films, ordered by forecast", ylabel="log10 USD"
     )
     axes[0].legend(loc="lower right")
-    axes[1].bar(["lowest", "2nd", "3rd", "highest"], interval["coverage_by_quartile"].values())
+    axes[1].bar(["lowest", "2nd", "3rd", "highest"], scores["coverage_by_quartile"].values())
     axes[1].axhline(nominal, color="k", linestyle="--", label="nominal")
     axes[1].set(title="Coverage by quarter", xlabel="quarter of forecasts", ylabel="share inside")
+    return figure
+
+
+def backtest(frozen: pd.DataFrame, updated: pd.DataFrame) -> Figure:
+    """Draw bias and error by years ahead, one line per size of budget.
+
+    Both are tables of `backtest.with_intervals`; the dashed lines are those of the updated models.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
+    sizes = [0, 5e6, 20e6, 80e6, np.inf]
+    labels = ["below $5M", "$5M-20M", "$20M-80M", "$80M and more"]
+    for table, line in ((frozen, "-"), (updated, "--")):
+        error = table["predicted"] - table["actual"]
+        size = pd.cut(table["budget"], sizes, right=False, labels=labels)
+        grouped = error.groupby([size, table["horizon"]], observed=True)
+        for axis, values in zip(
+            axes, (grouped.median(), grouped.apply(lambda e: e.abs().median())), strict=True
+        ):
+            axis.set_prop_cycle(None)
+            for label in values.index.unique(level=0):
+                axis.plot(
+                    np.exp(values[label]), line, label=label if line == "-" else "_", marker="."
+                )
+    for axis, title in zip(
+        axes, ("Median of forecast / actual", "Typical factor off"), strict=True
+    ):
+        axis.axhline(1, color="k", linewidth=1)
+        axis.set(title=title, xlabel="years ahead", yscale="log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+    axes[0].legend(title="budget (dashed: history up to date)")
+    return figure
+
+
+def feature_selection(path: pd.DataFrame, penalty: float, scores: pd.Series, top: int) -> Figure:
+    """Draw the LASSO path, its largest weights named, and scores by number of features kept."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
+    largest = path.iloc[0].abs().nlargest(top).index
+    axes[0].plot(path.index, path.drop(columns=largest), color="0.8", linewidth=1)
+    axes[0].plot(path.index, path[largest], label=largest)
+    axes[0].axvline(penalty, color="k", linestyle="--")
+    axes[0].legend(fontsize="small")
+    axes[0].set(
+        title="LASSO path (dashed: chosen)", xscale="log", xlabel="penalty", ylabel="weight"
+    )
+    axes[1].plot(scores.index, scores, marker=".")
+    axes[1].set(title="Recursive elimination", xlabel="features kept")
+    axes[1].set(ylabel="R², rolling origins")
     return figure
 
 

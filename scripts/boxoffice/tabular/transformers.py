@@ -90,8 +90,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
     Notes
     -----
     Features per role, over all prior films of its entities: `count` (log1p), `revenue_best` (log of
-    real USD) and `return_mean` (log of revenue / budget, shrunk). A row without history gets count 0 and
-    the training means.
+    real USD) and `return_mean` (log of revenue / budget, shrunk). A row without history gets count
+    0 and the training means.
     """
 
     def __init__(self, roles: tuple[str, ...] = ROLES, shrinkage: float = SHRINKAGE):
@@ -101,8 +101,8 @@ class TrackRecord(TransformerMixin, BaseEstimator):
     def fit(self, X: pd.DataFrame, y=None, log_revenue=None) -> Self:
         """Remember training films: `release_date`, `log_budget` and the columns of `roles`.
 
-        `y`, shape (n,), is the natural log of revenue in real USD, unless `log_revenue` is given, as it
-        is for classifiers, whose `y` is another target.
+        `y`, shape (n,), is the natural log of revenue in real USD, unless `log_revenue` is given,
+        as it is for classifiers, whose `y` is another target.
         """
         self.careers_ = Careers(X, y if log_revenue is None else log_revenue, self.roles)
         return self
