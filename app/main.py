@@ -122,6 +122,7 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
                 "model": card.get("model") or card.get("network"),
                 "source": card["source"],
                 "trained_until": card.get("trained_until"),
+                "backtest": card.get("backtest"),
             }
             for name, card in cards.items()
         ],

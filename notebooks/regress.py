@@ -30,10 +30,10 @@ max_depth = [10, None]
 min_samples_split = [2, 10]
 gb_learning_rate = [0.05, 0.1]
 gb_n_estimators = [100, 200]
-gb_max_depth = 3
+gb_max_depth = [3]
 xgb_learning_rate = [0.02, 0.05]
 xgb_n_estimators = [300, 600]
-xgb_max_depth = 3
+xgb_max_depth = [3, 4]
 backtest_from = 1995
 coverage = 0.9
 

@@ -21,6 +21,7 @@ from app.page.pictures import Scale
 from app.page.poster import PosterAnswers
 from app.page.table import EXAMPLE_TABLE, answer_table, needed_columns
 from app.page.theme import theme
+from app.page.words import percent
 from app.settings import Settings
 from boxoffice.forecasts.forecasts import Forecasts
 
@@ -190,8 +191,15 @@ def _example_label(film: dict[str, Any], answers: FilmAnswers) -> str:
 def _colophon(forecasts: Forecasts) -> str:
     card = forecasts.cards["revenue_pre_release"]
     films, source = card["training_rows"], escape(card["source"])
+    near = card.get("backtest", {}).get("h1_2")
+    measured = (
+        f"In a backtest, {percent(near['within_2'])} of the films a year or two ahead earned "
+        "between half and twice the forecast. "
+        if near
+        else ""
+    )
     return (
         f"Learned from {films:,} films of the source {source}, released until "
-        f"{card['trained_until']}. Dollars are those of the year, not adjusted for inflation. "
-        "Uploads are deleted within two hours."
+        f"{card['trained_until']}. {measured}Dollars are those of the film’s time; years to come "
+        "have the prices of today. Uploads are deleted within two hours."
     )

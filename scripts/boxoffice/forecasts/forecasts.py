@@ -39,6 +39,8 @@ from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 # The chance of success may differ from what the forecast of revenue and its errors imply, but by no
 # more than this: the two answers must not contradict each other.
 MOST_APART = 0.1
+FARTHEST = 9  # years ahead that backtests look
+SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known of every other one
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
@@ -324,7 +326,7 @@ class Forecasts:
         -------
         dict of array of shape (n,)
             `predicted_revenue`, `expected_revenue`, `revenue_lower` and `revenue_upper` (dollars of
-            the film's time), `probability_success`, and `rated`, whether the classic model answered.
+            the film's time), `probability_success`; `rated`, whether the classic model answered.
         """
         names = ("predicted_revenue", "expected_revenue", "revenue_lower", "revenue_upper")
         found = {name: np.full(len(films), np.nan) for name in (*names, "probability_success")}
@@ -387,13 +389,29 @@ class Forecasts:
                 hint = "" if film.get("votes_of") else "; state votes_of if they are IMDb's"
                 warnings.append(f"vote_count: {read}, whose votes the model learned{hint}")
             return warnings
-        warnings = spelling_warnings(film, self.names)
+        warnings = [*spelling_warnings(film, self.names), *self._far_from_known(film)]
         if film.get("vote_count") == 0:
             return ["nobody has voted yet: the pre-release model answers", *warnings]
         if given:
             missing = ", ".join(field for field in self._needed if film.get(field) is None)
             words = f"without {missing} the pre-release model answers"
             return [f"{', '.join(given)} not used: {words}", *warnings]
+        return warnings
+
+    def _far_from_known(self, film: dict[str, Any]) -> list[str]:
+        """Warnings about films that are like few or none of the known ones."""
+        warnings = []
+        ahead = film["release_year"] - self._past.last_day.astype("datetime64[Y]").item().year
+        if ahead > FARTHEST:
+            warnings.append(
+                f"the film comes {ahead} years after the last one that the model knows; its "
+                f"backtest reaches {FARTHEST} years"
+            )
+        if film["budget"] < SMALL_BUDGET:
+            warnings.append(
+                "films of so small a budget are known above all where they did well: the forecast "
+                "is that of such films"
+            )
         return warnings
 
 
