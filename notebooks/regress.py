@@ -265,7 +265,8 @@ Markdown(
 
 # %% tags=["plumbing"]
 train = films[~evaluation.latest()]
-history = train[["id", "title", *track_record_inputs(films), "log_revenue"]]
+compared = [name for name in ("genres", "certificate") if name in train]
+history = train[["id", "title", *track_record_inputs(films), "log_revenue", *compared]]
 people, companies = (
     pd.read_parquet(paths.PROCESSED / name) for name in ("people.parquet", "companies.parquet")
 )
