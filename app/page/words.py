@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from boxoffice.films.money import in_words
+from boxoffice.films.money import usd_in_words
 from boxoffice.forecasts.request import Film
 
 # How the page calls the fields of a request.
@@ -20,12 +20,12 @@ _NAME = re.compile(r"[a-z_]*")
 
 def money(usd: float) -> str:
     """US dollars to three significant digits: 412345678 -> '$412 million'."""
-    return in_words(usd)
+    return usd_in_words(usd)
 
 
 def short_money(usd: float) -> str:
     """As `money`, for a table: 412345678 -> '$412m'."""
-    return in_words(usd, ((1e9, "bn"), (1e6, "m"), (1e3, "k")))
+    return usd_in_words(usd, ((1e9, "bn"), (1e6, "m"), (1e3, "k")))
 
 
 def percent(share: float) -> str:

@@ -6,7 +6,7 @@ the budget":
     |log2 of the ratio of their real budgets|
     + 1.5 x share of their genres that only one of them has (Jaccard distance)
     + 0.25 x steps between their certificates (G, PG, PG-13, R, NC-17)
-    + 0.5 x half of 1 - cos of the angle between their days on the year's circle
+    + 0.25 x (1 - cos of the angle between their days on the circle of the year)
     + 0.1 x years between their releases
     + for each role, its weight x share of the asked film's names that the known film lacks
       (`ROLE_WEIGHTS`: series 4, director 1, cast 1, companies 0.5)

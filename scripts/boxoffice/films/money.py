@@ -14,7 +14,7 @@ import pandas as pd
 
 CPI = Path(__file__).with_name("cpi.csv")
 BASE = "2020-01"  # real dollars are those of this month
-UNITS = ((1e9, " billion"), (1e6, " million"))
+_UNITS = ((1e9, " billion"), (1e6, " million"))
 
 
 @cache
@@ -41,7 +41,7 @@ def log_prices(days: np.ndarray) -> np.ndarray:
     return logs[np.maximum(place, 0)]
 
 
-def in_words(usd: float, units: tuple[tuple[float, str], ...] = UNITS) -> str:
+def usd_in_words(usd: float, units: tuple[tuple[float, str], ...] = _UNITS) -> str:
     """US dollars to three significant digits: 412345678 -> '$412 million'."""
     if usd < 1:
         return "$0"

@@ -39,10 +39,11 @@ Ids = list[int]
 
 @dataclass
 class BeforeRelease:
-    """What only the pre-release models read, of n films.
+    """What only the pre-release models and the search for comparable films read, of n films.
 
     Attributes
     ----------
+    titles : list of str or None, length n
     days : array of datetime64[D], shape (n,)
         Of release; NaT where only the year is known.
     columns : dict of array of shape (n,)
@@ -51,6 +52,7 @@ class BeforeRelease:
         None is unknown; so is a role that is absent.
     """
 
+    titles: list[str | None]
     days: np.ndarray
     columns: dict[str, np.ndarray]
     roles: dict[str, list[Ids | None]]
@@ -161,10 +163,10 @@ def _classic_flags(stated: tuple[int | None, ...]) -> tuple[float, ...]:
 
 def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
     labels = [known_certificate(film.get("certificate")) for film in films]
-    titles = [film.get("title") for film in films]
+    titles = [film.get("title") or None for film in films]
     roles: dict[str, list[Ids | None]] = {}
     if any(titles):
-        roles["franchise"] = franchise_ids([title or None for title in titles])
+        roles["franchise"] = franchise_ids(titles)
     for role, kind in KINDS.items():
         stated = [film.get(role) for film in films]
         if any(people is not None for people in stated):
@@ -173,6 +175,7 @@ def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
                 for people in stated
             ]
     return BeforeRelease(
+        titles=titles,
         days=np.array([film.get("release_date") for film in films], dtype="datetime64[D]"),
         columns={
             "english": np.array([language_flag(film.get("original_language")) for film in films]),

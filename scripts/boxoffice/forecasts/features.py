@@ -14,6 +14,7 @@ from boxoffice.films.careers import SHRINKAGE, Careers
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import IMPLAUSIBLE_BUDGET, calendar_facts
 from boxoffice.forecasts.canonical import BeforeRelease, Films
+from boxoffice.forecasts.comparables import KnownFilms
 from boxoffice.forecasts.names import KINDS
 
 
@@ -33,6 +34,7 @@ class Past:
         Their people ('person') and companies ('company').
     roles : list of str
         Those that the training films' source states.
+    comparables : KnownFilms
     """
 
     def __init__(self, history: Path):
@@ -41,6 +43,7 @@ class Past:
         self.roles = [role for role in ROLES if role in films]
         self._careers = Careers(films, log_revenue, tuple(self.roles))
         self._budgets = PastBudgets(films)
+        self.comparables = KnownFilms(films)
         self.ids: dict[str, set[int]] = {kind: set() for kind in KINDS.values()}
         for role in self.roles:
             if role in KINDS:

@@ -181,6 +181,7 @@ class ChunkReader:
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(
+            titles=self._cells("title", rows),
             days=self._days[rows],
             columns={
                 "american": self._american[rows],
