@@ -413,7 +413,8 @@ pd.DataFrame(
 # market are computed, and `names.parquet` tells which person or company is meant by a name.
 
 # %% tags=["plumbing"]
-history = films[["id", "title", *track_record_inputs(films), "log_revenue"]]
+compared = [name for name in ("genres", "certificate") if name in films]
+history = films[["id", "title", *track_record_inputs(films), "log_revenue", *compared]]
 people, companies = (
     pd.read_parquet(paths.PROCESSED / name) for name in ("people.parquet", "companies.parquet")
 )

@@ -38,6 +38,9 @@ def predict(
     film: Annotated[
         str | None, typer.Option(metavar="JSON", help="One film, as the API takes it.")
     ] = None,
+    comparables: Annotated[
+        bool, typer.Option("--comparables", help="Also name the films most like each of a table.")
+    ] = False,
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
 ) -> None:
     """Predict revenue and success of a table of films, or of one film.
@@ -48,6 +51,9 @@ def predict(
     probability_success, model, and error, which says what is wrong with a row
     that couldn't be scored. Of the schema's columns budget and release_date
     are needed; cast, crew and certificate are read where a table has them.
+
+    With --comparables, comparable_1 to comparable_5 name the five known films
+    most like each one, with what they earned in dollars of its year.
 
     A film with votes is answered by the classic model, one without by the
     pre-release model. Votes are TMDB's unless votes_of, a field and a column,
@@ -67,7 +73,7 @@ def predict(
         return predict_film(film, models)
     if films is None or out is None:
         raise RequestError("give a table and where to write it: films.csv -o out.csv")
-    predict_table(films, out, models)
+    predict_table(films, out, models, comparables)
 
 
 def predict_film(text: str, models: Path) -> None:
@@ -89,7 +95,7 @@ def stated_film(text: str) -> dict:
     return film
 
 
-def predict_table(films: Path, out: Path, models: Path) -> None:
+def predict_table(films: Path, out: Path, models: Path, comparables: bool) -> None:
     """Write the table with its forecasts, whole or not at all."""
     source_format, out_format = format_of(films), format_of(out)
     if out.exists() and films.exists() and out.samefile(films):
@@ -103,7 +109,13 @@ def predict_table(films: Path, out: Path, models: Path) -> None:
         tqdm(total=total, unit=" films", disable=None) as bar,
     ):
         summary = score_file(
-            forecasts, films, source_format, file, out_format, lambda done: bar.update(done - bar.n)
+            forecasts,
+            films,
+            source_format,
+            file,
+            out_format,
+            lambda done: bar.update(done - bar.n),
+            comparables=comparables,
         )
     typer.echo(
         f"{out}: {summary.rows:,} films, {summary.scored:,} scored, {summary.rejected:,} rejected"

@@ -242,9 +242,16 @@ class Forecasts:
         list of dict
             `predicted_revenue`, the typical value, and `expected_revenue`, the mean (dollars of the
             film's time), `log_revenue` (natural log of 1 + the typical value), `interval`
-            (`nominal`, and the ends in dollars), `model`, `drivers` and `warnings`.
+            (`nominal`, and the ends in dollars), `model`, `drivers`, `warnings` and `comparables`,
+            the known films nearest to it (`title`, `release_year`, `budget` and `revenue` in
+            dollars of the film's time, `why`).
         """
-        return self._answers(films, "revenue", factor_words)
+        answers = self._answers(films, "revenue", factor_words)
+        if films:
+            comparables = self._past.comparables.told(from_requests(films, self.names))
+            for answer, found in zip(answers, comparables, strict=True):
+                answer["comparables"] = found
+        return answers
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
         """Whether one film will earn more than 1.5 times its budget; see `successes`."""
@@ -348,6 +355,10 @@ class Forecasts:
         films, latest = from_requests([film], self.names), self._pre_release.latest_year
         features = features_of(films, np.arange(1), names, latest, self._past)
         return features[0], spelling_warnings(film, self.names)
+
+    def named_comparables(self, films: Films, rows: np.ndarray) -> np.ndarray:
+        """The comparable films of some films, see `KnownFilms.named`."""
+        return self._past.comparables.named(films, rows)
 
     def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
         """Features of films as requests state them, by the models that answer."""
