@@ -45,15 +45,16 @@ import seaborn as sns
 from IPython.display import Markdown
 
 from boxoffice import paths, reports
-from boxoffice.films.credits import ROLES, known_names
+from boxoffice.films.credits import ROLES
 from boxoffice.films.features import FEATURE_SETS, as_stated
+from boxoffice.films.history import FILES, write_history
 from boxoffice.films.money import log_prices
 from boxoffice.films.splits import training_rows_of_both
 from boxoffice.tabular import backtest, plots
 from boxoffice.tabular.evaluation import Evaluation, revenue_task
 from boxoffice.tabular.feature_selection import restricted, survivors
 from boxoffice.tabular.intervals import interval_scores
-from boxoffice.tabular.pipelines import fit_films, track_record_inputs
+from boxoffice.tabular.pipelines import fit_films
 from boxoffice.tabular.scores import r2_interval
 
 sns.set_theme(style="whitegrid", palette="deep")
@@ -263,7 +264,7 @@ pd.concat(
 ).style.format("{:.2f}")
 
 # %% tags=["plumbing"]
-first, last = list(horizons)[0], list(horizons)[-1]
+first, *_, last = horizons
 years_ahead = last.removeprefix("h").replace("_", " to ")
 Markdown(
     f"**What it shows.** Of the films of the year that begins, {horizons[first]['within_2']:.0%} earn "
@@ -422,20 +423,15 @@ pd.DataFrame(
 # ## Export
 #
 # The exported models are fitted on *all* films by the recipe that was measured above; their cards
-# give the backtest's scores. `history.parquet` holds these films, from which track records and the
-# market are computed, and `names.parquet` tells which person or company is meant by a name.
+# give the backtest's scores. `history.parquet` holds these films, from which track records, the
+# market and comparable films are found, and `names.parquet` tells whom a name means.
 
 # %% tags=["plumbing"]
-compared = [name for name in ("genres", "certificate") if name in films]
-history = films[["id", "title", *track_record_inputs(films), "log_revenue", *compared]]
 people, companies = (
     pd.read_parquet(paths.PROCESSED / name) for name in ("people.parquet", "companies.parquet")
 )
-reports.write_parquet(paths.MODELS / "history.parquet", history)
-reports.write_parquet(paths.MODELS / "names.parquet", known_names(history, people, companies))
-files = {
-    name: pooch.file_hash(paths.MODELS / name) for name in ("history.parquet", "names.parquet")
-}
+write_history(films, people, companies, paths.MODELS)
+files = {name: pooch.file_hash(paths.MODELS / name) for name in FILES}
 cards = {
     feature_set: {
         "interval": backtest.forecast_errors(made, "frozen", coverage).card(),

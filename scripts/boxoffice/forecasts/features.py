@@ -25,10 +25,14 @@ class Past:
     Parameters
     ----------
     history : Path
-        `history.parquet`, as the stage `regress` exports it.
+        `history.parquet`, see `films.history`.
+    mean : dict, optional
+        `mean` of the films that the models learned from, where these are later ones.
 
     Attributes
     ----------
+    mean : dict
+        What track records are shrunk towards, see `Careers`.
     films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
     last_day : datetime64[D]
@@ -40,13 +44,14 @@ class Past:
     comparables : KnownFilms
     """
 
-    def __init__(self, history: Path):
+    def __init__(self, history: Path, mean: dict[str, float] | None = None):
         films = pd.read_parquet(history)
         log_revenue = films["log_revenue"]
         released = films["release_date"].to_numpy("datetime64[D]")
         self.last_day = released.max()
         self.roles = [role for role in ROLES if role in films]
-        self._careers = Careers(films, log_revenue, tuple(self.roles))
+        self._careers = Careers(films, log_revenue, tuple(self.roles), mean)
+        self.mean = self._careers.mean_
         self._budgets = PastBudgets(films)
         self.comparables = KnownFilms(films)
         self.ids: dict[str, set[int]] = {kind: set() for kind in KINDS.values()}

@@ -13,6 +13,7 @@ import numpy as np
 from boxoffice import paths
 from boxoffice.films import votes
 from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.history import FILES
 from boxoffice.films.money import BASE, log_prices
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.forecasts.canonical import (
@@ -185,6 +186,9 @@ class Forecasts:
     ----------
     folder : Path
         What `dvc repro` wrote to `models/`.
+    history : Path, optional
+        Folder of a later history than the models' own, which `scripts/history.py` wrote: track
+        records, the market and comparable films then know of films that the models don't.
 
     Attributes
     ----------
@@ -202,7 +206,7 @@ class Forecasts:
         If a file is missing or altered; the message names it.
     """
 
-    def __init__(self, folder: Path = paths.MODELS):
+    def __init__(self, folder: Path = paths.MODELS, history: Path | None = None):
         folder = Path(folder)
         self._classic = FilmModels("classic", folder)
         self._pre_release = FilmModels("pre_release", folder)
@@ -217,7 +221,9 @@ class Forecasts:
         self._past = Past(folder / "history.parquet")
         self.known_films = self._past.films
         self.roles = self._past.roles
-        self.names = Names(folder / "names.parquet", self._past.ids)
+        if history is not None:
+            self._past = _later_past(history, self._past)
+        self.names = Names((history or folder) / "names.parquet", self._past.ids)
         self._needed = [
             field
             for field in AFTER_RELEASE_FIELDS
@@ -426,6 +432,19 @@ class Forecasts:
         return warnings
 
 
+def _later_past(folder: Path, own: Past) -> Past:
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ModelFileError(f"{folder / name} is missing: run `python scripts/history.py`")
+    later = Past(folder / FILES[0], own.mean)
+    if later.roles != own.roles:
+        raise ModelFileError(
+            f"{folder / FILES[0]} is of another source than the models: it states "
+            f"{', '.join(later.roles)}, and they read {', '.join(own.roles)}"
+        )
+    return later
+
+
 def _alike(features: np.ndarray, names: list[str]) -> np.ndarray:
     """An order of films that puts those side by side that are alike.
 
@@ -493,7 +512,7 @@ def _votes(model: ExportedModel, folder: Path) -> str | None:
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:
     """Compare what lies beside the models with the sums on the card of the one that needs it."""
-    for name in ("history.parquet", "names.parquet"):
+    for name in FILES:
         if name not in card.get("files", {}):
             raise ModelFileError(
                 f"{folder / card['name']}.json doesn't name {name}: run `dvc repro`"

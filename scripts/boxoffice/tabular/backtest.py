@@ -80,7 +80,7 @@ def _forecasts(
 
 
 def with_comparables(forecasts: pd.DataFrame, films: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts with another baseline, `comparables`: the median of the five nearest known films."""
+    """Add a baseline, `comparables`: the median of the five nearest films known at the cut-off."""
     parts = [
         rows.assign(
             comparables=median_of_comparables(
