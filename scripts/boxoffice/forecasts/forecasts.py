@@ -80,6 +80,7 @@ class FilmModels:
         # NaN has the models put the exact median; cards round all but a 0.
         self.drivers = Drivers(self.features, np.where(self.revenue.median == 0, 0.0, np.nan))
         self.errors = _errors(self.revenue.card, folder)
+        self.votes = _votes(self.revenue, folder)
         self.latest_year = self.revenue.maximum[self.features.index("release_year")]
         self.ranges = _ranges(self.revenue)
         # Of several features, as those of a budget in the market of its time, no value is typical.
