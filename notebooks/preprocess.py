@@ -46,7 +46,8 @@ from boxoffice.films.features import (
     film_facts,
     without_absent,
 )
-from boxoffice.films.schema import NUMERIC_COLUMNS, SUCCESS_MULTIPLE, clean, read_source
+from boxoffice.films.money import SUCCESS_MULTIPLE
+from boxoffice.films.schema import NUMERIC_COLUMNS, clean, read_source
 from boxoffice.films.splits import SPLITS, add_splits
 
 sns.set_theme(style="whitegrid", palette="deep")
@@ -97,8 +98,8 @@ repaired
 
 # %% tags=["plumbing"]
 Markdown(
-    f"**What it shows.** {len(repaired)} films are read as millions; "
-    f"{int(usable['budget_implausible'].sum())} usable films keep an implausible budget."
+    f"**What it shows.** Films read as millions: {len(repaired)}. Usable films that keep an "
+    f"implausible budget: {int(usable['budget_implausible'].sum())}."
 )
 
 # %% [markdown]

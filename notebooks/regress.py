@@ -218,19 +218,19 @@ Markdown(
 # the market did. Intervals come from the errors of earlier forecasts alone.
 
 # %%
-forecasts_ahead, by_kind, backtests = {}, {}, {kind: {} for kind in backtest.KINDS}
+forecasts_ahead, by_kind, backtests = {}, {}, {kind: {} for kind in backtest.HISTORIES}
 for feature_set, name in selection.selected.items():
     model = selection.tuned[feature_set][name]
     made = backtest.backtest(films, feature_set, model, backtest_from)
     if feature_set == "pre_release":
         made = backtest.with_comparables(made, films)
     forecasts_ahead[feature_set] = made
-    for kind in backtest.KINDS:
-        table = backtest.with_intervals(made, films, kind, backtest_from, coverage)
+    for kind in backtest.HISTORIES:
+        table = backtest.with_earlier_errors(made, films, kind, backtest_from, coverage)
         by_kind[feature_set, kind] = table
         backtests[kind][feature_set] = backtest.horizon_scores(table, coverage)
-ahead = [by_kind["pre_release", kind] for kind in backtest.KINDS]
-reports.save_plot("regress", "backtest", plots.backtest(*ahead))
+ahead = [by_kind["pre_release", kind] for kind in backtest.HISTORIES]
+reports.save_plot("regress", "backtest", plots.backtest_errors(*ahead))
 
 # %% [markdown]
 # Before release, by years ahead; `within_2` is the share of films that earned between half and twice
@@ -238,9 +238,9 @@ reports.save_plot("regress", "backtest", plots.backtest(*ahead))
 # for budgets from $150M on, `total_ratio` all that was expected over all that was earned.
 
 # %%
-pd.concat({kind: pd.DataFrame(backtests[kind]["pre_release"]).T for kind in backtest.KINDS}).drop(
-    columns="interval"
-).astype(float).style.format("{:.2f}").format("{:.0f}", subset=["n"])
+pd.concat(
+    {kind: pd.DataFrame(backtests[kind]["pre_release"]).T for kind in backtest.HISTORIES}
+).drop(columns="interval").astype(float).style.format("{:.2f}").format("{:.0f}", subset=["n"])
 
 # %% [markdown]
 # The model beside two simple answers: a straight line in the log budget, and what a studio would say,
@@ -317,10 +317,10 @@ few = restricted(
     selection.tuned["pre_release"][selection.selected["pre_release"]], list(found.path), shorter
 )
 made = backtest.backtest(films, "pre_release", few, backtest_from, every=3)
-few_table = backtest.with_intervals(made, films, "frozen", backtest_from, coverage)
+few_table = backtest.with_earlier_errors(made, films, "frozen", backtest_from, coverage)
 same_cutoffs = ahead[0][ahead[0]["cutoff"].isin(few_table["cutoff"].unique())]
 few_scores = {
-    "all features": backtest.horizon_scores(same_cutoffs, coverage),
+    "all": backtest.horizon_scores(same_cutoffs, coverage),
     "fewer": backtest.horizon_scores(few_table, coverage),
 }
 few_r2 = pd.DataFrame(
@@ -332,12 +332,12 @@ few_r2 = pd.DataFrame(
 few_r2
 
 # %% tags=["plumbing"]
-loss = (few_r2["all features"] - few_r2["fewer"]).mean()
+loss = (few_r2["all"] - few_r2["fewer"]).mean()
 Markdown(
     f"**What it shows.** Of {found.path.shape[1]} features, the LASSO keeps {len(found.lasso)} and "
     f"elimination {len(found.eliminated_to)}. With the {len(shorter)} of the shorter list, the R² of "
-    f"the backtest {'falls' if loss > 0 else 'rises'} by {abs(loss):.3f} on average. Kept: "
-    f"{', '.join(f'`{name}`' for name in shorter)}."
+    f"the backtest {'falls' if loss > 0 else 'rises'} by {abs(loss):.3f} on average. Dropped: "
+    f"{', '.join(f'`{name}`' for name in found.path if name not in shorter)}."
 )
 
 # %% [markdown]

@@ -151,7 +151,7 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
         add(gr.Checkbox, "american", "US production or co-production")
     for pair in (
         {"director": "Director", "writers": "Writers"},
-        {"cast": "Leading cast", "companies": "Production companies"},
+        {"cast": "Leading cast", "companies": "Distributor, companies"},
     ):
         with gr.Row():
             for name, label in pair.items():

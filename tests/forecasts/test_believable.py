@@ -161,6 +161,7 @@ def test_small_and_distant_films_are_warned_about(forecasts):
 
 
 def test_twenty_films_that_nobody_learned_from_are_told_within_a_factor_of_two(default_forecasts):
+    """All films of 2011-2016 by six directors, typed in by hand: chosen by no success of theirs."""
     films = json.loads((paths.ROOT / "tests" / "forecasts" / "films_2011_2016.json").read_text())
     known = default_forecasts.known_films
     assert not known["title"][known["release_year"] > 2010].isin([f["title"] for f in films]).any()

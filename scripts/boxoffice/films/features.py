@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from boxoffice.films.credits import ROLES
-from boxoffice.films.schema import MILLION, log_amounts
+from boxoffice.films.money import MILLION, log_amounts
 
 FEATURE_SETS = ("classic", "pre_release", "full")
 

@@ -14,6 +14,8 @@ import pandas as pd
 
 CPI = Path(__file__).with_name("cpi.csv")
 BASE = "2020-01"  # real dollars are those of this month
+MILLION = 1_000_000
+SUCCESS_MULTIPLE = 1.5  # a film succeeds when its revenue exceeds this many budgets
 _UNITS = ((1e9, " billion"), (1e6, " million"))
 
 
@@ -50,3 +52,12 @@ def usd_in_words(usd: float, units: tuple[tuple[float, str], ...] = _UNITS) -> s
         if rounded >= size:
             return f"${rounded / size:.4g}{name}"
     return f"${rounded:,.0f}"
+
+
+def log_amounts(films: pd.DataFrame) -> dict[str, pd.Series]:
+    """`log_budget` and `log_revenue`: natural logs in real USD of 1 + nominal USD.
+
+    They let films of different years be compared, and models learn and answer in them.
+    """
+    prices = log_prices(films["release_date"].to_numpy())
+    return {f"log_{name}": np.log1p(films[name]) - prices for name in ("budget", "revenue")}

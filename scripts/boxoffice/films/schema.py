@@ -10,10 +10,8 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from boxoffice.files import SourceError
-from boxoffice.films.money import log_prices
+from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE, log_amounts
 
-MILLION = 1_000_000
-SUCCESS_MULTIPLE = 1.5  # a film succeeds when its revenue exceeds this many budgets
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
 
 
@@ -248,12 +246,3 @@ def clean(movies: pd.DataFrame, millions_up_to: float = 0) -> pd.DataFrame:
     )
     films = films.assign(**log_amounts(films))
     return films.sort_values(["release_date", "id"], ignore_index=True)
-
-
-def log_amounts(films: pd.DataFrame) -> dict[str, pd.Series]:
-    """`log_budget` and `log_revenue`: natural logs in real USD (see `money`), of 1 + nominal USD.
-
-    They let films of different years be compared, and models learn and answer in them.
-    """
-    prices = log_prices(films["release_date"].to_numpy())
-    return {f"log_{name}": np.log1p(films[name]) - prices for name in ("budget", "revenue")}

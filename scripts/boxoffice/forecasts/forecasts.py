@@ -14,8 +14,7 @@ from boxoffice import paths
 from boxoffice.films import votes
 from boxoffice.films.forecast_errors import ForecastErrors
 from boxoffice.films.history import FILES
-from boxoffice.films.money import BASE, log_prices
-from boxoffice.films.schema import SUCCESS_MULTIPLE
+from boxoffice.films.money import BASE, SUCCESS_MULTIPLE, log_prices
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
     Films,

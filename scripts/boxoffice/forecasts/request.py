@@ -148,7 +148,7 @@ class Film(_Request):
         "The cast, in the order of billing", "Sam Worthington", "Zoe Saldana"
     )
     companies: PeopleList | None = _people(
-        "Production companies", "Twentieth Century Fox Film Corporation"
+        "Distributor and production companies", "Twentieth Century Fox Film Corporation"
     )
     director: PeopleList | None = _people("Directors", "James Cameron")
     writers: PeopleList | None = _people(

@@ -24,7 +24,7 @@ from boxoffice import paths
 from boxoffice.files import SourceError, replacing
 from boxoffice.films.credits import title_key
 from boxoffice.films.features import GENRE_IDS
-from boxoffice.films.schema import SUCCESS_MULTIPLE
+from boxoffice.films.money import SUCCESS_MULTIPLE
 from boxoffice.sources import checksums
 
 OPEN_FILMS = paths.RAW / "open_films"

@@ -15,12 +15,12 @@ from sklearn.metrics import r2_score, roc_auc_score
 from boxoffice.films.comparables import median_of_comparables
 from boxoffice.films.features import input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
-from boxoffice.films.schema import SUCCESS_MULTIPLE
+from boxoffice.films.money import SUCCESS_MULTIPLE
 from boxoffice.tabular.intervals import interval_scores
 from boxoffice.tabular.pipelines import fit_films, with_history
 
 HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}  # years ahead
-KINDS = ("frozen", "updated")
+HISTORIES = ("frozen", "updated")
 BASELINES = ("log_budget", "comparables")
 FEWEST_TRAINING = 50  # films
 FEWEST_SCORED = 20  # forecasts that scores are worth
@@ -93,7 +93,7 @@ def with_comparables(forecasts: pd.DataFrame, films: pd.DataFrame) -> pd.DataFra
 
 
 def baseline_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """`r2` and `within_2` of the baselines in a table of `with_intervals`, by years ahead."""
+    """`r2` and `within_2` of the baselines in a table of `with_earlier_errors`, by years ahead."""
     found: dict[str, dict] = {}
     for name, years in HORIZONS.items():
         rows = table[table["horizon"].between(*years)]
@@ -112,7 +112,7 @@ def forecast_errors(forecasts: pd.DataFrame, kind: str, nominal: float) -> Forec
     return ForecastErrors.of(near["actual"], near[kind], nominal)
 
 
-def with_intervals(
+def with_earlier_errors(
     forecasts: pd.DataFrame, films: pd.DataFrame, kind: str, first_year: int, nominal: float
 ) -> pd.DataFrame:
     """Forecasts of a kind from `first_year` on, with what earlier errors tell of each.
@@ -152,17 +152,17 @@ def with_intervals(
 
 
 def horizon_scores(table: pd.DataFrame, nominal: float) -> dict[str, dict]:
-    """Scores of `with_intervals` by years ahead; a horizon with too few forecasts is left out."""
+    """Scores of `with_earlier_errors` by years ahead, where there are enough forecasts."""
     by_horizon = {name: table[table["horizon"].between(*years)] for name, years in HORIZONS.items()}
     return {
-        name: scores(rows, nominal)
+        name: forecast_scores(rows, nominal)
         for name, rows in by_horizon.items()
         if len(rows) >= FEWEST_SCORED
     }
 
 
-def scores(rows: pd.DataFrame, nominal: float) -> dict:
-    """Scores of forecasts in rows of `with_intervals`.
+def forecast_scores(rows: pd.DataFrame, nominal: float) -> dict:
+    """Scores of forecasts in rows of `with_earlier_errors`.
 
     `bias` is the mean of forecast less actual, in natural log; `within_2` the share of films that
     earn between half and twice the forecast, and `within_2_large` of budgets from $20M on;

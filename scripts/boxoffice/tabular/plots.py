@@ -73,10 +73,10 @@ def forecast_intervals(
     return figure
 
 
-def backtest(frozen: pd.DataFrame, updated: pd.DataFrame) -> Figure:
+def backtest_errors(frozen: pd.DataFrame, updated: pd.DataFrame) -> Figure:
     """Draw bias and error by years ahead, one line per size of budget.
 
-    Both are tables of `backtest.with_intervals`; the dashed lines are those of the updated models.
+    Both are tables of `backtest.with_earlier_errors`; dashed lines are those of `updated`.
     """
     figure, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
     sizes = [0, 5e6, 20e6, 80e6, np.inf]
