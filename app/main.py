@@ -297,6 +297,10 @@ def _add_tables(app: FastAPI) -> None:
             Format | None,
             Query(description="The answer's format; else that of Accept, else the upload's."),
         ] = None,
+        comparables: Annotated[
+            bool,
+            Query(description="Whether to add `comparable_1` to `comparable_5`; it takes longer."),
+        ] = False,
         accept: Annotated[str, Header(include_in_schema=False)] = "",
     ):
         """A forecast for every row of a table: a CSV or Parquet file in the TMDB 5000 schema.
@@ -318,7 +322,8 @@ def _add_tables(app: FastAPI) -> None:
                 given: Format = "parquet" if table.read(4) == b"PAR1" else "csv"
             out = format or _accepted(accept) or given
             try:
-                pieces = await begun(iter_scored(forecasts, path, given, out), needed)
+                scored_pieces = iter_scored(forecasts, path, given, out, comparables=comparables)
+                pieces = await begun(scored_pieces, needed)
             except TableError as error:
                 name = shown_name(file)
                 message = str(error).replace(str(path), name).replace(path.name, name)

@@ -73,6 +73,19 @@ class Driver(BaseModel):
     )
 
 
+class Comparable(BaseModel):
+    """A known film that is like the one asked about."""
+
+    title: str = _says("Its title.", "Spider-Man 2")
+    release_year: int = _says("Its year of release.", 2004)
+    budget: float = _says("Its budget, in USD of the asked film's year.", 227_000_000.0)
+    revenue: float = _says("Worldwide revenue, in USD of the asked film's year.", 895_000_000.0)
+    why: str = _says(
+        "What it has in common with the film, and its budget in words.",
+        "same company, Action, Adventure and Fantasy, PG-13, made for $227 million",
+    )
+
+
 MODEL = "The model that answered."
 WARNINGS = _says(
     "What speaks against the answer: values outside the training range, and the like.",
@@ -101,6 +114,9 @@ class Revenue(BaseModel):
     model: str = _says(MODEL, "revenue_classic")
     drivers: list[Driver] = DRIVERS
     warnings: list[str] = WARNINGS
+    comparables: list[Comparable] = _says(
+        "Up to five known films that are most like it, the nearest first.", [example(Comparable)]
+    )
 
 
 class Success(BaseModel):

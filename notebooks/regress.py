@@ -45,15 +45,16 @@ import seaborn as sns
 from IPython.display import Markdown
 
 from boxoffice import paths, reports
-from boxoffice.films.credits import ROLES, known_names
+from boxoffice.films.credits import ROLES
 from boxoffice.films.features import FEATURE_SETS, as_stated
+from boxoffice.films.history import FILES, write_history
 from boxoffice.films.money import log_prices
 from boxoffice.films.splits import training_rows_of_both
 from boxoffice.tabular import backtest, plots
 from boxoffice.tabular.evaluation import Evaluation, revenue_task
 from boxoffice.tabular.feature_selection import restricted, survivors
 from boxoffice.tabular.intervals import interval_scores
-from boxoffice.tabular.pipelines import fit_films, track_record_inputs
+from boxoffice.tabular.pipelines import fit_films
 from boxoffice.tabular.scores import r2_interval
 
 sns.set_theme(style="whitegrid", palette="deep")
@@ -221,6 +222,8 @@ forecasts_ahead, by_kind, backtests = {}, {}, {kind: {} for kind in backtest.KIN
 for feature_set, name in selection.selected.items():
     model = selection.tuned[feature_set][name]
     made = backtest.backtest(films, feature_set, model, backtest_from)
+    if feature_set == "pre_release":
+        made = backtest.with_comparables(made, films)
     forecasts_ahead[feature_set] = made
     for kind in backtest.KINDS:
         table = backtest.with_intervals(made, films, kind, backtest_from, coverage)
@@ -239,28 +242,39 @@ pd.concat({kind: pd.DataFrame(backtests[kind]["pre_release"]).T for kind in back
     columns="interval"
 ).astype(float).style.format("{:.2f}").format("{:.0f}", subset=["n"])
 
-# %% tags=["plumbing"]
+# %% [markdown]
+# The model beside two simple answers: a straight line in the log budget, and what a studio would say,
+# the median of the five comparable films (R², and the share within a factor of 2).
+
+# %%
 horizons = backtests["frozen"]["pre_release"]
-line = pd.DataFrame(
+baselines = backtest.baseline_scores(ahead[0])
+beside = {"model": horizons} | baselines
+pd.concat(
     {
-        name: {"model": scores["r2"], "line in log budget": r2_of_line}
-        for name, scores in horizons.items()
-        for rows in [ahead[0][ahead[0]["horizon"].between(*backtest.HORIZONS[name])]]
-        for r2_of_line in [
-            1
-            - ((rows["actual"] - rows["log_budget"]) ** 2).sum()
-            / ((rows["actual"] - rows["actual"].mean()) ** 2).sum()
-        ]
-    }
-)
-nearest, farthest = (horizons[name] for name in (line.columns[0], line.columns[-1]))
+        score: pd.DataFrame(
+            {
+                which: {name: each[score] for name, each in by.items()}
+                for which, by in beside.items()
+            }
+        )
+        for score in ("r2", "within_2")
+    },
+    axis=1,
+).style.format("{:.2f}")
+
+# %% tags=["plumbing"]
+first, *_, last = horizons
+years_ahead = last.removeprefix("h").replace("_", " to ")
 Markdown(
-    f"**What it shows.** Of the films of the year that begins, {nearest['within_2']:.0%} earn between "
-    f"half and twice the forecast (R² {nearest['r2']:.2f}, a line in the budget alone "
-    f"{line.iloc[1, 0]:.2f}); of those {line.columns[-1].removeprefix('h').replace('_', ' to ')} years "
-    f"ahead, {farthest['within_2']:.0%} (R² {farthest['r2']:.2f}, the line {line.iloc[1, -1]:.2f}). "
-    f"The mean error there is {farthest['bias']:+.2f} in natural log, and "
-    f"{backtests['updated']['pre_release'][line.columns[-1]]['bias']:+.2f} with history up to date."
+    f"**What it shows.** Of the films of the year that begins, {horizons[first]['within_2']:.0%} earn "
+    f"between half and twice the forecast (R² {horizons[first]['r2']:.2f}); of those {years_ahead} "
+    f"years ahead, {horizons[last]['within_2']:.0%} (R² {horizons[last]['r2']:.2f}). The budget alone "
+    f"reaches an R² of {baselines['log_budget'][first]['r2']:.2f} and "
+    f"{baselines['log_budget'][last]['r2']:.2f}, comparable films "
+    f"{baselines['comparables'][first]['r2']:.2f} and {baselines['comparables'][last]['r2']:.2f}. The "
+    f"mean error {years_ahead} years ahead is {horizons[last]['bias']:+.2f} in natural log, and "
+    f"{backtests['updated']['pre_release'][last]['bias']:+.2f} with history up to date."
 )
 
 # %% [markdown]
@@ -409,19 +423,15 @@ pd.DataFrame(
 # ## Export
 #
 # The exported models are fitted on *all* films by the recipe that was measured above; their cards
-# give the backtest's scores. `history.parquet` holds these films, from which track records and the
-# market are computed, and `names.parquet` tells which person or company is meant by a name.
+# give the backtest's scores. `history.parquet` holds these films, from which track records, the
+# market and comparable films are found, and `names.parquet` tells whom a name means.
 
 # %% tags=["plumbing"]
-history = films[["id", "title", *track_record_inputs(films), "log_revenue"]]
 people, companies = (
     pd.read_parquet(paths.PROCESSED / name) for name in ("people.parquet", "companies.parquet")
 )
-reports.write_parquet(paths.MODELS / "history.parquet", history)
-reports.write_parquet(paths.MODELS / "names.parquet", known_names(history, people, companies))
-files = {
-    name: pooch.file_hash(paths.MODELS / name) for name in ("history.parquet", "names.parquet")
-}
+write_history(films, people, companies, paths.MODELS)
+files = {name: pooch.file_hash(paths.MODELS / name) for name in FILES}
 cards = {
     feature_set: {
         "interval": backtest.forecast_errors(made, "frozen", coverage).card(),
@@ -450,6 +460,7 @@ reports.write_metrics(
         "as_is": as_is,
         "backtest": backtests["frozen"],
         "backtest_updated": backtests["updated"],
+        "backtest_baselines": baselines,
         "feature_selection": {
             "features": found.path.shape[1],
             "lasso": len(found.lasso),

@@ -97,7 +97,7 @@ def cpi(
 
       python scripts/fetch.py cpi --database cpi.db
     """
-    typer.echo(f"{to} now ends with {prices.fetch(database, to)}")
+    typer.echo(f"{to} now ends with {prices.fetch_prices(database, to)}")
 
 
 class Ids(StrEnum):

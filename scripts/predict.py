@@ -38,7 +38,14 @@ def predict(
     film: Annotated[
         str | None, typer.Option(metavar="JSON", help="One film, as the API takes it.")
     ] = None,
+    comparables: Annotated[
+        bool, typer.Option("--comparables", help="Also name the films most like each of a table.")
+    ] = False,
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a later history, which scripts/history.py wrote."),
+    ] = None,
 ) -> None:
     """Predict revenue and success of a table of films, or of one film.
 
@@ -48,6 +55,9 @@ def predict(
     probability_success, model, and error, which says what is wrong with a row
     that couldn't be scored. Of the schema's columns budget and release_date
     are needed; cast, crew and certificate are read where a table has them.
+
+    With --comparables, comparable_1 to comparable_5 name the five known films
+    most like each one, with what they earned in dollars of its year.
 
     A film with votes is answered by the classic model, one without by the
     pre-release model. Votes are TMDB's unless votes_of, a field and a column,
@@ -64,16 +74,15 @@ def predict(
     if film is not None:
         if films or out:
             raise RequestError("give --film, or a table with --out, not both")
-        return predict_film(film, models)
+        return predict_film(film, Forecasts(models, history))
     if films is None or out is None:
         raise RequestError("give a table and where to write it: films.csv -o out.csv")
-    predict_table(films, out, models)
+    predict_table(films, out, Forecasts(models, history), comparables)
 
 
-def predict_film(text: str, models: Path) -> None:
+def predict_film(text: str, forecasts: Forecasts) -> None:
     """Print what the API says of a film, as JSON."""
     film = stated_film(text)
-    forecasts = Forecasts(models)
     answer = {"revenue": forecasts.revenue(film), "success": forecasts.success(film)}
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
@@ -89,21 +98,26 @@ def stated_film(text: str) -> dict:
     return film
 
 
-def predict_table(films: Path, out: Path, models: Path) -> None:
+def predict_table(films: Path, out: Path, forecasts: Forecasts, comparables: bool) -> None:
     """Write the table with its forecasts, whole or not at all."""
     source_format, out_format = format_of(films), format_of(out)
     if out.exists() and films.exists() and out.samefile(films):
         raise RequestError(f"{out} is the table itself: write to another file")
     with open_table(films, source_format) as table:
         total = table.row_count
-    forecasts = Forecasts(models)
     with (
         replacing(out) as temporary,
         temporary.open("wb") as file,
         tqdm(total=total, unit=" films", disable=None) as bar,
     ):
         summary = score_file(
-            forecasts, films, source_format, file, out_format, lambda done: bar.update(done - bar.n)
+            forecasts,
+            films,
+            source_format,
+            file,
+            out_format,
+            lambda done: bar.update(done - bar.n),
+            comparables=comparables,
         )
     typer.echo(
         f"{out}: {summary.rows:,} films, {summary.scored:,} scored, {summary.rejected:,} rejected"

@@ -209,7 +209,7 @@ class FilmAnswers:
             warnings=[
                 plain(text) for text in dict.fromkeys(revenue["warnings"] + success["warnings"])
             ],
-            picture=self._scale.picture(revenue),
+            picture=self._scale.picture(revenue, film["release_year"]),
             success=success,
             multiple=PAYS_OFF,
             goal=PAYS_OFF * film["budget"],

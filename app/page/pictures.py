@@ -18,6 +18,7 @@ WIDTH, HEIGHT = 1000, 100  # of the drawing, in its own units
 BANDWIDTH = 0.07  # of the density, in powers of ten
 UNASKED = (4e5, MOST)  # USD: where films are named before anything was asked
 NAMED = 5  # films named on the scale
+PIN = 8  # percent of the scale that a number takes on a phone; nearer ones stand below each other
 # A film is named for its place on the scale: one that most people know if it lies within the first
 # distance (in powers of ten), else the newest within the second.
 NEAR, SIMILAR = 0.15, 0.04
@@ -93,21 +94,45 @@ class Scale:
                 "year": int(film["release_year"]),
                 "revenue": float(film["revenue"]),
                 "place": self.place(film["revenue"]),
+                "why": None,
             }
         return sorted(chosen.values(), key=lambda film: film["revenue"])
 
-    def picture(self, answer: Mapping | None = None) -> dict:
-        """What the template `scale` needs; without a forecast of revenue the known films alone."""
+    def comparables(self, answer: Mapping) -> list[dict]:
+        """The comparable films of an answer as `named` gives films, the nearest first."""
+        return [
+            {
+                "title": film["title"],
+                "year": film["release_year"],
+                "revenue": film["revenue"],
+                "place": self.place(film["revenue"]),
+                "why": film["why"],
+            }
+            for film in answer["comparables"]
+        ]
+
+    def picture(self, answer: Mapping | None = None, year: int | None = None) -> dict:
+        """What the template `scale` needs.
+
+        Without a forecast of revenue it shows the known films alone. With a year it names the
+        forecast's comparable films, which earned so much in dollars of that year, and else others
+        that most people know.
+        """
         picture = {
             "outline": self.outline,
             "ticks": [(self.place(usd), label) for usd, label in TICKS.items()],
             "count": f"{len(self.films):,}",
             "forecast": None,
+            "comparables_in": year,
         }
         if answer is None:
-            return picture | {"named": self.named(*UNASKED)}
+            return picture | _with_levels(self.named(*UNASKED))
         usd, interval = answer["predicted_revenue"], answer["interval"]
-        picture["named"] = self.named(interval["lower"], interval["upper"])
+        if year is None:
+            named = self.named(interval["lower"], interval["upper"])
+        else:
+            named = self.comparables(answer)
+        picture |= _with_levels(named)
         picture["forecast"] = {
             "usd": usd,
             "below": f"{self.share_below(usd):.0%}",
@@ -116,6 +141,19 @@ class Scale:
             "right": round(100 - self.place(interval["upper"]), 2),
         }
         return picture
+
+
+def _with_levels(named: list[dict]) -> dict:
+    """Named films with the `level` that each one's number stands at, 0 the highest; no two meet."""
+    ends: list[float] = []  # of the last number of each level
+    levels = {}
+    for number in sorted(range(len(named)), key=lambda number: named[number]["place"]):
+        place = named[number]["place"]
+        level = next((level for level, end in enumerate(ends) if end <= place), len(ends))
+        ends[level : level + 1] = [place + PIN]
+        levels[number] = level
+    films = [film | {"level": levels[number]} for number, film in enumerate(named)]
+    return {"named": films, "levels": max(1, len(ends))}
 
 
 def _best_known(films: pd.DataFrame, distance: np.ndarray) -> pd.Series:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 
+from boxoffice.films.money import usd_in_words
 from boxoffice.forecasts.request import Film
 
 # How the page calls the fields of a request.
@@ -19,22 +20,12 @@ _NAME = re.compile(r"[a-z_]*")
 
 def money(usd: float) -> str:
     """US dollars to three significant digits: 412345678 -> '$412 million'."""
-    return _money(usd, {1e9: " billion", 1e6: " million"})
+    return usd_in_words(usd)
 
 
 def short_money(usd: float) -> str:
     """As `money`, for a table: 412345678 -> '$412m'."""
-    return _money(usd, {1e9: "bn", 1e6: "m", 1e3: "k"})
-
-
-def _money(usd: float, names: dict[float, str]) -> str:
-    if usd < 1:
-        return "$0"
-    rounded = round(usd, 2 - math.floor(math.log10(usd)))
-    for size, name in names.items():
-        if rounded >= size:
-            return f"${rounded / size:.4g}{name}"
-    return f"${rounded:,.0f}"
+    return usd_in_words(usd, ((1e9, "bn"), (1e6, "m"), (1e3, "k")))
 
 
 def percent(share: float) -> str:

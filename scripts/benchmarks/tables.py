@@ -151,7 +151,7 @@ def arrays(table: Path, models: Path) -> tuple[str, np.ndarray]:
     with open_table(table, "parquet") as opened:
         for chunk in opened.chunks(CHUNK):
             films = ChunkReader(chunk, forecasts.names, forecasts.roles).films()
-            ((answering, _, features),) = forecasts.answering(films)
+            ((answering, _, features, _),) = forecasts.answering(films)
             name = answering.revenue.card["name"]
             parts.append(features.astype(np.float32))
             rows += len(features)

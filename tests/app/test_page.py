@@ -636,6 +636,52 @@ def test_the_scale_is_logarithmic_and_holds_every_revenue():
     assert "nan" not in scale.outline
 
 
+@needs_browser
+def test_comparable_films_are_listed_with_what_they_earned(page, app):
+    page.get_by_role("button", name=EXAMPLES[1]["title"]).click()
+    shown = answer(page)
+    film = stated_film(example(1, date.today()))
+    comparables = app.state.forecasts.revenue(film)["comparables"]
+    assert len(comparables) == 5
+    expect(shown.get_by_role("heading", name="Comparable films")).to_be_visible()
+    expect(shown).to_contain_text("what they earned in dollars of 2008")
+    rows = shown.locator(".named li")
+    expect(rows).to_have_count(5)
+    for row, comparable in zip(rows.all(), comparables, strict=True):
+        expect(row).to_contain_text(f"{comparable['title']} {comparable['release_year']}")
+        expect(row).to_contain_text(money(comparable["revenue"]))
+        expect(row).to_contain_text(comparable["why"])
+
+
+@needs_browser
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_numbers_on_the_scale_of_a_phone_do_not_hide_each_other(phone, number):
+    phone.get_by_role("button", name=EXAMPLES[number]["title"]).tap()
+    shown = answer(phone)
+    pins = [pin.bounding_box() for pin in shown.locator(".pin").all()]
+    assert sorted(shown.locator(".pin").all_inner_texts()) == list("12345")
+    ticks = min(tick.bounding_box()["y"] for tick in shown.locator(".tick").all())
+    for place, pin in enumerate(pins):
+        assert pin["y"] + pin["height"] <= ticks
+        for other in pins[:place]:
+            assert max(abs(pin[axis] - other[axis]) for axis in "xy") >= pin["width"]
+
+
+def test_numbers_that_would_meet_stand_below_each_other():
+    films = pd.DataFrame({"title": "A", "release_year": 2000, "revenue": [1.0, 1e6, 1e8, 1e11]})
+    comparables = [
+        {"title": "B", "release_year": 2000, "revenue": usd, "why": "made for $1 million"}
+        for usd in (1e8, 1e6, 1.1e8, 1e6)
+    ]
+    interval = {"lower": 1e5, "upper": 1e9}
+    answered = {"predicted_revenue": 1e7, "interval": interval, "comparables": comparables}
+    picture = Scale(films).picture(answered, 2001)
+    assert [film["level"] for film in picture["named"]] == [0, 0, 1, 1]
+    assert picture["levels"] == 2
+    assert picture["comparables_in"] == 2001
+    assert [film["revenue"] for film in picture["named"]] == [1e8, 1e6, 1.1e8, 1e6]
+
+
 def test_named_films_lie_in_the_range_and_are_not_repeated(models):
     films = pd.DataFrame(
         {

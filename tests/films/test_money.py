@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from boxoffice.films.money import BASE, CPI, log_prices
+from boxoffice.films.money import BASE, CPI, log_prices, usd_in_words
 
 
 def factor(day):
@@ -34,3 +34,16 @@ def test_prices_are_in_order_and_none_is_missing_otherwise():
     assert set(months.astype(str)) - set(table["month"]) == {"2025-10"}
     assert table["month"].is_monotonic_increasing
     assert table["index"].between(9, 1000).all()
+
+
+def test_amounts_are_put_in_words():
+    amounts = [0, 423, 85_049, 999_600, 412_345_678, 1_842_880_000]
+    assert [usd_in_words(usd) for usd in amounts] == [
+        "$0",
+        "$423",
+        "$85,000",
+        "$1 million",
+        "$412 million",
+        "$1.84 billion",
+    ]
+    assert usd_in_words(85_049, ((1e3, "k"),)) == "$85k"

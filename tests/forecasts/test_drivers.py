@@ -24,7 +24,7 @@ def test_features_are_grouped_into_what_people_name():
     drivers = Drivers(FEATURES, TYPICAL)
     assert drivers.parts == ["budget", "runtime", "genres", "cast"]
     assert part_of("director_revenue_best") == "director"
-    assert part_of("certificate_pg_13") == "certificate"
+    assert part_of("certificate_rank") == "certificate"
     assert part_of("season_cos") == part_of("weekday") == "release_date"
     assert part_of("budget_relative") == "budget"
 

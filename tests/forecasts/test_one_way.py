@@ -1,4 +1,8 @@
-"""One film, stated through the API, the command line, a table or the page: the same answer."""
+"""One film, stated through the API, the command line, a table or the page: the same answer.
+
+The answer is the forecast with its interval, the chance of success, the model and the comparable
+films with what they earned.
+"""
 
 import io
 import json
@@ -7,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from markupsafe import escape
 from typer.testing import CliRunner
 
 import predict
@@ -18,6 +23,7 @@ from app.settings import Settings
 from boxoffice.films.credits import CREW_ROLES
 from boxoffice.films.features import AMERICA, GENRES
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import COMPARABLES
 
 FILM = {
     "title": "Iron Man 3",
@@ -217,11 +223,13 @@ def tables(client, models, director, tmp_path_factory):
             path, out = folder / f"{lists}.{kind}", folder / f"{lists}-out.{kind}"
             getattr(frame, f"to_{kind}")(path, index=False)
             read = getattr(pd, f"read_{kind}")
-            answer = client.post("/predict/batch", files={"file": path.read_bytes()})
+            answer = client.post(
+                "/predict/batch?comparables=true", files={"file": path.read_bytes()}
+            )
             assert answer.status_code == 200, answer.text
             scored[lists, kind, "service"] = read(io.BytesIO(answer.content))
             done = CliRunner().invoke(
-                predict.app, [str(path), "-o", str(out), "--models", str(models)]
+                predict.app, [str(path), "-o", str(out), "--models", str(models), "--comparables"]
             )
             assert done.exit_code == 0, done.output
             scored[lists, kind, "command"] = read(out)
@@ -240,6 +248,7 @@ def answers(client, forecasts, models, director, tables):
             ends["upper"],
             success["probability_success"],
             revenue["model"].removeprefix("revenue_"),
+            *map(in_a_cell, revenue["comparables"]),
         )
 
     def api(film):
@@ -269,6 +278,9 @@ def answers(client, forecasts, models, director, tables):
             ask(stated_film(form)) for ask in (forecasts.revenue, forecasts.success)
         )
         assert money(revenue["predicted_revenue"]) in html
+        for comparable in revenue["comparables"]:
+            assert escape(comparable["title"]) in html
+            assert money(comparable["revenue"]) in html
         return of_json(revenue, success)
 
     columns = ["predicted_revenue", "revenue_lower", "revenue_upper", "probability_success"]
@@ -277,10 +289,18 @@ def answers(client, forecasts, models, director, tables):
     doors["command"] = list(map(command, films))
     for name, frame in tables.items():
         doors[" ".join(name)] = [
-            (*row[columns].tolist(), row["model"]) if pd.isna(row["error"]) else None
+            (*row[columns].tolist(), row["model"], *row[list(COMPARABLES)])
+            if pd.isna(row["error"])
+            else None
             for _, row in frame.iterrows()
         ]
     return doors
+
+
+def in_a_cell(film):
+    """A comparable film of the API as a table names it: its revenue to three digits."""
+    revenue = float(f"{film['revenue']:.3g}")
+    return f"{film['title']} ({film['release_year']}), ${revenue:,.0f}"
 
 
 def of_case(answers, stated):
@@ -315,6 +335,14 @@ def test_votes_of_another_source_are_another_number(answers):
     imdb = of_case(answers, RATED | {"votes_of": "imdb"})
     tmdb = of_case(answers, RATED)
     assert all(tmdb[door] != answer for door, answer in imdb.items())
+
+
+def test_every_answer_names_five_comparable_films(answers):
+    for door in answers.values():
+        for answer in door:
+            if answer not in (None, "not on the form"):
+                assert len(set(answer[-5:])) == 5
+                assert all(" (" in text and "), $" in text for text in answer[-5:])
 
 
 def test_the_page_is_one_of_the_doors(answers):

@@ -92,6 +92,22 @@ def test_a_table_comes_back_with_forecasts(predict, tmp_path, kind):
     assert left_in(tmp_path / "out") == [f"films.{kind}"]
 
 
+def test_the_table_names_comparable_films_where_asked_for(predict, tmp_path):
+    films(tmp_path / "films.csv", {}, {"budget": "lots"}, {"vote_count": ""})
+    assert predict("films.csv", "-o", "plain.csv").returncode == 0
+    assert predict("films.csv", "-o", "out.csv", "--comparables").returncode == 0
+    plain, out = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("plain", "out"))
+    comparables = [f"comparable_{number}" for number in range(1, 6)]
+    assert list(out) == [*ROW, *ADDED[:4], *comparables, *ADDED[4:]]
+    pd.testing.assert_frame_equal(out[list(plain)], plain)
+    assert out[comparables].notna().all(axis=1).tolist() == [True, False, True]
+    assert out[comparables].isna().all(axis=1).tolist() == [False, True, False]
+    # Votes don't make a film like another.
+    assert out.loc[0, comparables].tolist() == out.loc[2, comparables].tolist()
+    for name in comparables:
+        assert out[name].dropna().str.fullmatch(r".+ \(\d{4}\), \$[\d,]+").all()
+
+
 def test_one_format_in_and_another_out(predict, tmp_path):
     films(tmp_path / "films.csv", {}, {})
     assert predict("films.csv", "-o", "out.parquet").returncode == 0

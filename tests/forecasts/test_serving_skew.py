@@ -1,4 +1,4 @@
-"""The service's features are the pipeline's, for every film of the test split, exactly."""
+"""The service's features are the pipeline's, for every film that it learned from, exactly."""
 
 import numpy as np
 import orjson
@@ -27,16 +27,10 @@ def films(workspace):
     return films[films["usable"]].reset_index(drop=True)
 
 
-def parts(films):
-    train = films["split_temporal"] == "train"
-    return films[train], films[~train]
-
-
 def expected(feature_set, films):
-    """What the pipeline's models are given for the films of the temporal test split."""
-    train, test = parts(films)
-    pipeline = fit_films(feature_set, train, "passthrough")
-    return pipeline[0].transform(test[input_columns(feature_set, films)])
+    """What the pipeline's models are given for the films that the exported ones learned from."""
+    pipeline = fit_films(feature_set, films, "passthrough")
+    return pipeline[0].transform(films[input_columns(feature_set, films)])
 
 
 def known(value):
@@ -52,6 +46,7 @@ def classic_request(film):
         "vote_avg": known(film["vote_average"]),
         "vote_count": known(film["vote_count"]),
         "release_year": film["release_year"],
+        "release_date": f"{film['release_date']:%Y-%m-%d}",  # for the prices of its month
         **{
             column_name(genre): int(film[f"genre_{column_name(genre)}"]) for genre in CLASSIC_GENRES
         },
@@ -84,10 +79,9 @@ def as_the_api_reads(request):
 
 def test_a_classic_request_gives_the_classic_features(forecasts, films):
     table = expected("classic", films)
-    _, test = parts(films)
-    rated = test[["vote_average", "vote_count"]].notna().all(axis=1)
+    rated = films[["vote_average", "vote_count"]].notna().all(axis=1)
     assert rated.mean() > 0.9
-    rows = test[rated].to_dict("records")
+    rows = films[rated].to_dict("records")
     whose = {"votes_of": forecasts.cards["revenue_classic"]["votes"]}  # the source's own
     requests = [as_the_api_reads(classic_request(film) | whose) for film in rows]
     (together,) = forecasts.read(requests)
@@ -99,8 +93,7 @@ def test_a_classic_request_gives_the_classic_features(forecasts, films):
 
 def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
     table = expected("pre_release", films)
-    _, test = parts(films)
-    requests = [as_the_api_reads(pre_release_request(film)) for film in test.to_dict("records")]
+    requests = [as_the_api_reads(pre_release_request(film)) for film in films.to_dict("records")]
     assert [faults(request) for request in requests] == [[]] * len(requests)
     (together,) = forecasts.read(requests)
     assert together.models.features == list(table)
@@ -111,16 +104,16 @@ def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
 
 @pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
 def test_a_table_gives_the_same_features(forecasts, films, workspace, tmp_path, feature_set):
-    _, test = parts(films)
+    asked = films
     if feature_set == "classic":
-        test = test[test[["vote_average", "vote_count"]].notna().all(axis=1)]
-    table = expected(feature_set, films).loc[test.index]
-    raw = as_one_table(workspace, test["id"], feature_set)
+        asked = films[films[["vote_average", "vote_count"]].notna().all(axis=1)]
+    table = expected(feature_set, films).loc[asked.index]
+    raw = as_one_table(workspace, asked["id"], feature_set)
     raw.to_csv(tmp_path / "films.csv", index=False)
     with open_table(tmp_path / "films.csv", "csv") as opened:
         (chunk,) = opened.chunks(len(raw))
     reader = ChunkReader(chunk, forecasts.names, forecasts.roles)
-    ((models, rows, features),) = forecasts.answering(reader.films())
+    ((models, rows, features, _),) = forecasts.answering(reader.films())
     assert reader.faults == {}
     assert models.features == list(table)
     np.testing.assert_array_equal(features, table.iloc[rows])

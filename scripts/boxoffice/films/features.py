@@ -71,6 +71,12 @@ def genre_flags(genres: pd.Series, labels: tuple[str, ...] = GENRES) -> pd.DataF
     )
 
 
+def approximate_days(days: np.ndarray, years: np.ndarray) -> np.ndarray:
+    """Days of release, the middle of the year where no more is known: datetime64[D], shape (n,)."""
+    middle = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
+    return np.where(np.isnat(days), middle.astype("datetime64[D]") + 1, days)
+
+
 def calendar_facts(days: np.ndarray) -> dict[str, np.ndarray]:
     """`weekday` (Monday = 0), `season_sin` and `season_cos` (day of the year on a circle).
 

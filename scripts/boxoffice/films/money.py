@@ -1,10 +1,11 @@
-"""Nominal dollars of a film's time in dollars of one month, and back.
+"""Nominal dollars of a film's time in dollars of one month, and back; amounts in words.
 
 Prices are those of the consumer price index of all urban consumers (CPI-U, U.S. city average, not
 seasonally adjusted; U.S. Bureau of Labor Statistics, public domain). `scripts/fetch.py cpi` writes
 the table anew.
 """
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 CPI = Path(__file__).with_name("cpi.csv")
 BASE = "2020-01"  # real dollars are those of this month
+_UNITS = ((1e9, " billion"), (1e6, " million"))
 
 
 @cache
@@ -37,3 +39,14 @@ def log_prices(days: np.ndarray) -> np.ndarray:
     asked = np.asarray(days).astype("datetime64[M]").astype("int64")
     place = np.searchsorted(months, asked, side="right") - 1
     return logs[np.maximum(place, 0)]
+
+
+def usd_in_words(usd: float, units: tuple[tuple[float, str], ...] = _UNITS) -> str:
+    """US dollars to three significant digits: 412345678 -> '$412 million'."""
+    if usd < 1:
+        return "$0"
+    rounded = round(usd, 2 - math.floor(math.log10(usd)))
+    for size, name in units:
+        if rounded >= size:
+            return f"${rounded / size:.4g}{name}"
+    return f"${rounded:,.0f}"

@@ -39,16 +39,18 @@ Ids = list[int]
 
 @dataclass
 class BeforeRelease:
-    """What only the pre-release models read, of n films.
+    """What only the pre-release models and the search for comparable films read, of n films.
 
     Attributes
     ----------
+    titles : list of str or None, length n
     columns : dict of array of shape (n,)
         `english` and `american` (0/1), `certificate_rank`; NaN is unknown.
     roles : dict of role to list of n lists of ids
         None is unknown; so is a role that is absent.
     """
 
+    titles: list[str | None]
     columns: dict[str, np.ndarray]
     roles: dict[str, list[Ids | None]]
 
@@ -162,10 +164,10 @@ def _classic_flags(stated: tuple[int | None, ...]) -> tuple[float, ...]:
 
 def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
     labels = [known_certificate(film.get("certificate")) for film in films]
-    titles = [film.get("title") for film in films]
+    titles = [film.get("title") or None for film in films]
     roles: dict[str, list[Ids | None]] = {}
     if any(titles):
-        roles["franchise"] = franchise_ids([title or None for title in titles])
+        roles["franchise"] = franchise_ids(titles)
     for role, kind in KINDS.items():
         stated = [film.get(role) for film in films]
         if any(people is not None for people in stated):
@@ -174,6 +176,7 @@ def _before_release(films: list[dict[str, Any]], names: Names) -> BeforeRelease:
                 for people in stated
             ]
     return BeforeRelease(
+        titles=titles,
         columns={
             "english": np.array([language_flag(film.get("original_language")) for film in films]),
             "american": np.array([country_flag(film.get("countries")) for film in films]),

@@ -12,9 +12,10 @@ import pandas as pd
 from boxoffice.films.budgets import PastBudgets
 from boxoffice.films.careers import SHRINKAGE, Careers
 from boxoffice.films.credits import ROLES
-from boxoffice.films.features import IMPLAUSIBLE_BUDGET, calendar_facts
+from boxoffice.films.features import IMPLAUSIBLE_BUDGET, approximate_days, calendar_facts
 from boxoffice.films.money import log_prices
 from boxoffice.forecasts.canonical import Films
+from boxoffice.forecasts.comparables import KnownFilms
 from boxoffice.forecasts.names import KINDS
 
 
@@ -24,10 +25,14 @@ class Past:
     Parameters
     ----------
     history : Path
-        `history.parquet`, as the stage `regress` exports it.
+        `history.parquet`, see `films.history`.
+    mean : dict, optional
+        `mean` of the films that the models learned from, where these are later ones.
 
     Attributes
     ----------
+    mean : dict
+        What track records are shrunk towards, see `Careers`.
     films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
     last_day : datetime64[D]
@@ -36,16 +41,19 @@ class Past:
         Their people ('person') and companies ('company').
     roles : list of str
         Those that the training films' source states.
+    comparables : KnownFilms
     """
 
-    def __init__(self, history: Path):
+    def __init__(self, history: Path, mean: dict[str, float] | None = None):
         films = pd.read_parquet(history)
         log_revenue = films["log_revenue"]
         released = films["release_date"].to_numpy("datetime64[D]")
         self.last_day = released.max()
         self.roles = [role for role in ROLES if role in films]
-        self._careers = Careers(films, log_revenue, tuple(self.roles))
+        self._careers = Careers(films, log_revenue, tuple(self.roles), mean)
+        self.mean = self._careers.mean_
         self._budgets = PastBudgets(films)
+        self.comparables = KnownFilms(films)
         self.ids: dict[str, set[int]] = {kind: set() for kind in KINDS.values()}
         for role in self.roles:
             if role in KINDS:
@@ -71,9 +79,7 @@ class Past:
 
 def release_days(films: Films, rows: np.ndarray) -> np.ndarray:
     """Days of release of some films, shape (n,); mid-year where only the year is known."""
-    days, years = films.days[rows], films.columns["release_year"][rows]
-    middle = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
-    return np.where(np.isnat(days), middle.astype("datetime64[D]"), days)
+    return approximate_days(films.days[rows], films.columns["release_year"][rows])
 
 
 def features_of(

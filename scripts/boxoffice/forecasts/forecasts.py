@@ -13,6 +13,7 @@ import numpy as np
 from boxoffice import paths
 from boxoffice.films import votes
 from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.history import FILES
 from boxoffice.films.money import BASE, log_prices
 from boxoffice.films.schema import SUCCESS_MULTIPLE
 from boxoffice.forecasts.canonical import (
@@ -79,6 +80,7 @@ class FilmModels:
         # NaN has the models put the exact median; cards round all but a 0.
         self.drivers = Drivers(self.features, np.where(self.revenue.median == 0, 0.0, np.nan))
         self.errors = _errors(self.revenue.card, folder)
+        self.votes = _votes(self.revenue, folder)
         self.latest_year = self.revenue.maximum[self.features.index("release_year")]
         self.ranges = _ranges(self.revenue)
         # Of several features, as those of a budget in the market of its time, no value is typical.
@@ -185,6 +187,9 @@ class Forecasts:
     ----------
     folder : Path
         What `dvc repro` wrote to `models/`.
+    history : Path, optional
+        Folder of a later history than the models' own, which `scripts/history.py` wrote: track
+        records, the market and comparable films then know of films that the models don't.
 
     Attributes
     ----------
@@ -202,7 +207,7 @@ class Forecasts:
         If a file is missing or altered; the message names it.
     """
 
-    def __init__(self, folder: Path = paths.MODELS):
+    def __init__(self, folder: Path = paths.MODELS, history: Path | None = None):
         folder = Path(folder)
         self._classic = FilmModels("classic", folder)
         self._pre_release = FilmModels("pre_release", folder)
@@ -217,7 +222,9 @@ class Forecasts:
         self._past = Past(folder / "history.parquet")
         self.known_films = self._past.films
         self.roles = self._past.roles
-        self.names = Names(folder / "names.parquet", self._past.ids)
+        if history is not None:
+            self._past = _later_past(history, self._past)
+        self.names = Names((history or folder) / "names.parquet", self._past.ids)
         self._needed = [
             field
             for field in AFTER_RELEASE_FIELDS
@@ -242,9 +249,16 @@ class Forecasts:
         list of dict
             `predicted_revenue`, the typical value, and `expected_revenue`, the mean (dollars of the
             film's time), `log_revenue` (natural log of 1 + the typical value), `interval`
-            (`nominal`, and the ends in dollars), `model`, `drivers` and `warnings`.
+            (`nominal`, and the ends in dollars), `model`, `drivers`, `warnings` and `comparables`,
+            the known films nearest to it (`title`, `release_year`, `budget` and `revenue` in
+            dollars of the film's time, `why`).
         """
-        return self._answers(films, "revenue", factor_words)
+        answers = self._answers(films, "revenue", factor_words)
+        if films:
+            comparables = self._past.comparables.told(from_requests(films, self.names))
+            for answer, found in zip(answers, comparables, strict=True):
+                answer["comparables"] = found
+        return answers
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
         """Whether one film will earn more than 1.5 times its budget; see `successes`."""
@@ -349,6 +363,10 @@ class Forecasts:
         features = features_of(films, np.arange(1), names, latest, self._past)
         return features[0], spelling_warnings(film, self.names)
 
+    def named_comparables(self, films: Films, rows: np.ndarray) -> np.ndarray:
+        """The comparable films of some films, see `KnownFilms.named`."""
+        return self._past.comparables.named(films, rows)
+
     def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
         """Features of films as requests state them, by the models that answer."""
         return self.answering(from_requests(films, self.names)) if films else iter(())
@@ -413,6 +431,19 @@ class Forecasts:
                 "is that of such films"
             )
         return warnings
+
+
+def _later_past(folder: Path, own: Past) -> Past:
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ModelFileError(f"{folder / name} is missing: run `python scripts/history.py`")
+    later = Past(folder / FILES[0], own.mean)
+    if later.roles != own.roles:
+        raise ModelFileError(
+            f"{folder / FILES[0]} is of another source than the models: it states "
+            f"{', '.join(later.roles)}, and they read {', '.join(own.roles)}"
+        )
+    return later
 
 
 def _alike(features: np.ndarray, names: list[str]) -> np.ndarray:
@@ -482,7 +513,7 @@ def _votes(model: ExportedModel, folder: Path) -> str | None:
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:
     """Compare what lies beside the models with the sums on the card of the one that needs it."""
-    for name in ("history.parquet", "names.parquet"):
+    for name in FILES:
         if name not in card.get("files", {}):
             raise ModelFileError(
                 f"{folder / card['name']}.json doesn't name {name}: run `dvc repro`"

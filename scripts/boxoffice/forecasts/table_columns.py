@@ -181,6 +181,7 @@ class ChunkReader:
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(
+            titles=self._cells("title", rows),
             columns={
                 "american": self._american[rows],
                 "english": self._coded("original_language", language_flag, float)[rows],

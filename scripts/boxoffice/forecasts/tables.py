@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from boxoffice.films.comparables import MOST_COMPARABLES
+from boxoffice.forecasts.canonical import Films
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import Chunk, Format, TableError, open_table, storable
@@ -30,6 +32,8 @@ ADDED = pa.schema(
         ("error", pa.string()),
     ]
 )
+COMPARABLES = tuple(f"comparable_{number}" for number in range(1, MOST_COMPARABLES + 1))
+_PLACE = ADDED.names.index("model")  # where they stand
 CHUNK_ROWS = 65_536
 # Of somebody else's file: a kilobyte of Parquet may repeat a long text in every row.
 CLIENT_ROWS = 4096
@@ -64,6 +68,7 @@ def score_file(
     out_format: Format,
     progress: Callable[[int], None] | None = None,
     chunk_rows: int = CHUNK_ROWS,
+    comparables: bool = False,
 ) -> Summary:
     """Write a table with a forecast, or what is wrong, in each row.
 
@@ -76,6 +81,8 @@ def score_file(
         Is told the number of rows done so far, after each chunk.
     chunk_rows : int
         Rows that are scored at once; fewer where rows are long. A few chunks are in memory.
+    comparables : bool
+        Whether to name the five known films nearest to each, which takes longer.
 
     Raises
     ------
@@ -83,7 +90,9 @@ def score_file(
         If the table can't be scored at all.
     """
     summary = Summary()
-    for piece in iter_scored(forecasts, source, format, out_format, chunk_rows, summary):
+    for piece in iter_scored(
+        forecasts, source, format, out_format, chunk_rows, summary, comparables
+    ):
         out.write(piece)
         if progress:
             progress(summary.rows)
@@ -97,13 +106,15 @@ def iter_scored(
     out_format: Format,
     chunk_rows: int = CLIENT_ROWS,
     summary: Summary | None = None,
+    comparables: bool = False,
 ) -> Iterator[bytes]:
     """The pieces of the file that `score_file` writes; `summary` is kept up to date.
 
     The columns are those of the input, then `predicted_revenue` (a typical value),
     `expected_revenue` (a mean), `revenue_lower` and `revenue_upper` (dollars of the film's time),
     `probability_success`, `model` ('classic' or 'pre_release') and
-    `error`, which is empty where the row was scored. Columns of these names are replaced.
+    `error`, which is empty where the row was scored. With `comparables`, `comparable_1` to
+    `comparable_5` stand before `model`. Columns of these names are replaced.
 
     Raises
     ------
@@ -114,17 +125,19 @@ def iter_scored(
     summary = summary if summary is not None else Summary()
     with open_table(source, format) as table:
         check_columns(table.schema)
-        passed = [place for place, name in enumerate(table.schema.names) if name not in ADDED.names]
+        added = _added(comparables)
+        passed = [place for place, name in enumerate(table.schema.names) if name not in added.names]
         # What frames note of their columns is no longer true once one of them is replaced.
         metadata = table.schema.metadata if len(passed) == len(table.schema) else None
         fields = [table.schema.field(place) for place in passed]
-        schema = storable(out_format, pa.schema([*fields, *ADDED], metadata))
+        schema = storable(out_format, pa.schema([*fields, *added], metadata))
         if out_format == "csv":
             writer = pa.csv.CSVWriter(sink, schema)
         else:
             writer = pq.ParquetWriter(sink, schema, compression=table.compression)
         with writer:
-            for chunk, faults, answers in _in_order(forecasts, table.chunks(chunk_rows)):
+            chunks = table.chunks(chunk_rows)
+            for chunk, faults, answers in _in_order(forecasts, chunks, comparables):
                 columns = [*(chunk.rows.column(place) for place in passed), *answers]
                 batch = pa.RecordBatch.from_arrays(columns, schema.names)
                 writer.write_batch(batch.cast(schema))
@@ -142,14 +155,19 @@ def _taken(sink: io.BytesIO) -> bytes:
 
 
 def _in_order(
-    forecasts: Forecasts, chunks: Iterator[Chunk]
+    forecasts: Forecasts, chunks: Iterator[Chunk], comparables: bool
 ) -> Iterator[tuple[Chunk, dict[int, list[str]], list[pa.Array]]]:
     """Score chunks in threads, a few ahead of the one that is asked for."""
 
     def scored(chunk: Chunk) -> tuple[Chunk, dict[int, list[str]], list[pa.Array]]:
         reader = ChunkReader(chunk, forecasts.names, forecasts.roles)
-        answers = forecasts.score(reader.films())
-        return chunk, reader.faults, _answers(answers, reader.faults)
+        films = reader.films()
+        answers = _answers(forecasts.score(films), reader.faults)
+        # The credits of rated films, which are read for comparables alone, are no fault of a row.
+        faults = dict(reader.faults)
+        if comparables:
+            answers[_PLACE:_PLACE] = _comparables(forecasts, films, faults)
+        return chunk, faults, answers
 
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="table")
     waiting: deque[Future] = deque()
@@ -162,6 +180,26 @@ def _in_order(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _added(comparables: bool) -> pa.Schema:
+    """The columns that a scored table has more."""
+    fields = list(ADDED)
+    if comparables:
+        fields[_PLACE:_PLACE] = [pa.field(name, pa.string()) for name in COMPARABLES]
+    return pa.schema(fields)
+
+
+def _comparables(
+    forecasts: Forecasts, films: Films, faults: dict[int, list[str]]
+) -> list[pa.Array]:
+    """The columns of `COMPARABLES`, null where a row has a fault."""
+    right = np.ones(len(films), dtype=bool)
+    right[list(faults)] = False
+    rows = np.flatnonzero(right)
+    texts = np.full((len(films), len(COMPARABLES)), None, dtype=object)
+    texts[rows] = forecasts.named_comparables(films, rows)
+    return [pa.array(column, pa.string()) for column in texts.T]
 
 
 def _answers(answers: dict[str, np.ndarray], faults: dict[int, list[str]]) -> list[pa.Array]:

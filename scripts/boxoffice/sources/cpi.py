@@ -55,7 +55,7 @@ def read_prices(database: Path) -> pd.DataFrame:
     return prices
 
 
-def fetch(database: Path | None, to: Path = CPI) -> str:
+def fetch_prices(database: Path | None, to: Path = CPI) -> str:
     """Write the table, and return its last month."""
     with tempfile.TemporaryDirectory() as folder:
         prices = read_prices(database or database_from_pip(Path(folder)))

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score, roc_auc_score
 
+from boxoffice.films.comparables import median_of_comparables
 from boxoffice.films.features import input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
 from boxoffice.films.schema import SUCCESS_MULTIPLE
@@ -20,6 +21,7 @@ from boxoffice.tabular.pipelines import fit_films, with_history
 
 HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}  # years ahead
 KINDS = ("frozen", "updated")
+BASELINES = ("log_budget", "comparables")
 FEWEST_TRAINING = 50  # films
 FEWEST_SCORED = 20  # forecasts that scores are worth
 WARM_UP = 5  # years of forecasts before the first scored one, whose errors make its interval
@@ -75,6 +77,33 @@ def _forecasts(
             "log_budget": line.predict(asked[["log_budget"]]),
         }
     )
+
+
+def with_comparables(forecasts: pd.DataFrame, films: pd.DataFrame) -> pd.DataFrame:
+    """Add a baseline, `comparables`: the median of the five nearest films known at the cut-off."""
+    parts = [
+        rows.assign(
+            comparables=median_of_comparables(
+                films[films["release_year"] < cutoff], films.loc[rows["film"]]
+            )
+        )
+        for cutoff, rows in forecasts.groupby("cutoff")
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def baseline_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """`r2` and `within_2` of the baselines in a table of `with_intervals`, by years ahead."""
+    found: dict[str, dict] = {}
+    for name, years in HORIZONS.items():
+        rows = table[table["horizon"].between(*years)]
+        for baseline in BASELINES if len(rows) >= FEWEST_SCORED else ():
+            error = rows[baseline] - rows["actual"]
+            found.setdefault(baseline, {})[name] = {
+                "r2": r2_score(rows["actual"], rows[baseline]),
+                "within_2": (error.abs() < np.log(2)).mean(),
+            }
+    return found
 
 
 def forecast_errors(forecasts: pd.DataFrame, kind: str, nominal: float) -> ForecastErrors:

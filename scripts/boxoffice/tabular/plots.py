@@ -100,7 +100,11 @@ def backtest(frozen: pd.DataFrame, updated: pd.DataFrame) -> Figure:
         axis.set(title=title, xlabel="years ahead", yscale="log")
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("{x:g}")
-    axes[0].legend(title="budget (dashed: history up to date)")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        title="budget (dashed:\nhistory up to date)",
+        loc="outside right",
+    )
     return figure
 
 
@@ -111,7 +115,7 @@ def feature_selection(path: pd.DataFrame, penalty: float, scores: pd.Series, top
     axes[0].plot(path.index, path.drop(columns=largest), color="0.8", linewidth=1)
     axes[0].plot(path.index, path[largest], label=largest)
     axes[0].axvline(penalty, color="k", linestyle="--")
-    axes[0].legend(fontsize="small")
+    axes[0].legend(fontsize="small", loc="upper right")
     axes[0].set(
         title="LASSO path (dashed: chosen)", xscale="log", xlabel="penalty", ylabel="weight"
     )
