@@ -7,10 +7,13 @@ import pytest
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import (
     AFTER_RELEASE,
+    CERTIFICATES,
     CLASSIC_GENRES,
     FEATURE_SETS,
     GENRES,
     IMPLAUSIBLE_BUDGET,
+    as_stated,
+    certificate_rank,
     column_name,
     fact_columns,
     film_facts,
@@ -65,7 +68,7 @@ def test_facts_of_a_film():
             "budget": [IMPLAUSIBLE_BUDGET - 1.0, IMPLAUSIBLE_BUDGET],
             "original_language": ["en", "de"],
             "genres": [["Western"], []],
-            "certificate": ["PG-13", None],
+            "certificate": ["PG-13", "Unrated"],
             "vote_count": [0, 99],
         }
     )
@@ -74,8 +77,8 @@ def test_facts_of_a_film():
     assert facts["weekday"].tolist() == [0, 1]  # a Monday, a Tuesday
     assert facts["english"].tolist() == [1, 0]
     assert facts["genre_western"].tolist() == [1, 0]
-    assert facts["certificate_pg_13"].tolist() == [1, 0]
-    assert facts["certificate_r"].tolist() == [0, 0]
+    assert facts["certificate_rank"].iloc[0] == 2
+    assert np.isnan(facts["certificate_rank"].iloc[1])
     # The circle closes: New Year's Eve is next to New Year.
     assert facts[["season_sin", "season_cos"]].diff().iloc[1].abs().max() < 0.03
     circle = facts["season_sin"] ** 2 + facts["season_cos"] ** 2
@@ -92,13 +95,23 @@ def test_facts_are_each_rows_own(films):
 def test_facts_are_finite_numbers(films):
     facts = film_facts(films)
     assert facts.index.equals(films.index)
-    assert np.isfinite(facts.drop(columns=facts.columns.intersection(AFTER_RELEASE))).all().all()
+    may_be_unknown = facts.columns.intersection([*AFTER_RELEASE, "certificate_rank"])
+    assert np.isfinite(facts.drop(columns=may_be_unknown)).all().all()
+    known = films["certificate"].isin(CERTIFICATES)
+    assert known.any()
+    assert (facts["certificate_rank"].notna() == known).all()
+
+
+def test_certificates_are_ranked_from_the_mildest_to_the_strictest():
+    labels = np.array(["R", None, "G", "NC-17", "PG-13", "X", "PG", np.nan], dtype=object)
+    ranks = certificate_rank(labels)
+    np.testing.assert_array_equal(ranks, [3, np.nan, 0, 4, 2, np.nan, 1, np.nan])
 
 
 def test_no_certificates_in_a_source_without_them(films):
     without = films.drop(columns="certificate")
     without = without.join(film_facts(without))
-    assert not [name for name in without if name.startswith("certificate_")]
+    assert "certificate_rank" not in without
     assert not [name for name in fact_columns("pre_release", without) if "certificate" in name]
 
 
@@ -117,7 +130,7 @@ def test_full_is_pre_release_and_what_comes_after(complete):
 
 def test_classic_is_what_classic_projects_use(complete):
     names = fact_columns("classic", complete)
-    numbers = ["log_budget", "popularity", "runtime", "vote_average", "vote_count", "release_year"]
+    numbers = ["log_budget", "popularity", "runtime", "vote_average", "vote_count"]
     assert names == [*numbers, *(f"genre_{column_name(label)}" for label in CLASSIC_GENRES)]
 
 
@@ -132,9 +145,10 @@ def test_a_column_that_a_source_lacks_is_left_out(films, complete, feature_set):
 
 
 def test_inputs_of_the_sets(complete):
-    assert input_columns("classic", complete) == fact_columns("classic", complete)
+    classic = fact_columns("classic", complete)
+    assert input_columns("classic", complete) == [*classic, "release_year"]
     for feature_set in ("pre_release", "full"):
-        facts = fact_columns(feature_set, complete)
+        facts = [*fact_columns(feature_set, complete), "release_year"]
         assert input_columns(feature_set, complete) == [*facts, "release_date"]
         crewed = complete.assign(**dict.fromkeys(reversed(ROLES), 0))
         assert input_columns(feature_set, crewed) == [*facts, "release_date", *ROLES]
@@ -154,6 +168,48 @@ def test_what_no_usable_film_has_is_left_out(films):
     table["usable"] = table.index != 0
     table["casting"] = nobody.where(table["usable"], people)
     assert "casting" not in without_absent(table)
+
+
+# Amounts that a source states in millions
+
+
+def in_dollars_and_in_millions():
+    """Two films cleaned with the repair: $7M and $8M stated as 7 and 8, and a budget of $218."""
+    columns = ["id", "budget", "revenue", "release_date"]
+    rows = [("1", "7", "8.5", "1990-05-01"), ("2", "218", "5000000", "2005-05-01")]
+    movies = pd.DataFrame(rows, columns=columns).assign(
+        title="A film",
+        original_language="en",
+        genres="[]",
+        runtime="90",
+        vote_average="5",
+        vote_count="9",
+    )
+    films = clean(movies, millions_up_to=103)
+    return films.join(film_facts(films)), clean(movies)
+
+
+def test_as_stated_gives_back_what_the_source_states():
+    repaired, plain = in_dollars_and_in_millions()
+    assert repaired["in_millions"].tolist() == [True, False]
+    stated = as_stated(repaired)
+    amounts = ["budget", "revenue", "log_budget", "log_revenue", "success"]
+    pd.testing.assert_frame_equal(stated[amounts], plain[amounts], check_dtype=False)
+    rest = repaired.columns.difference([*amounts, "budget_implausible"])
+    pd.testing.assert_frame_equal(stated[rest], repaired[rest])
+
+
+def test_only_a_budget_as_stated_in_millions_is_implausible():
+    repaired, _ = in_dollars_and_in_millions()
+    assert repaired["budget_implausible"].tolist() == [0, 1]
+    assert as_stated(repaired)["budget_implausible"].tolist() == [1, 1]
+
+
+def test_as_stated_leaves_the_given_films_as_they_were():
+    repaired, _ = in_dollars_and_in_millions()
+    before = repaired.copy()
+    as_stated(repaired)
+    pd.testing.assert_frame_equal(repaired, before)
 
 
 def test_unknown_feature_set(films):

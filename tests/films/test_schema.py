@@ -9,8 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boxoffice.files import SourceError
+<<<<<<< HEAD
 from boxoffice.films.money import SUCCESS_MULTIPLE
 from boxoffice.films.schema import clean, read_source, read_text
+=======
+from boxoffice.films.money import log_prices
+from boxoffice.films.schema import SUCCESS_MULTIPLE, clean, read_source, read_text
+>>>>>>> fixtests
 
 FILM = {
     "id": "1",
@@ -57,8 +62,8 @@ def source(tmp_path):
     return write
 
 
-def cleaned(*films):
-    return clean(pd.DataFrame(list(films), dtype=str))
+def cleaned(*films, millions_up_to=0):
+    return clean(pd.DataFrame(list(films), dtype=str), millions_up_to)
 
 
 # A source that can't be used
@@ -328,8 +333,72 @@ def test_types_and_targets():
     assert (row["id"], row["release_year"], row["release_month"]) == (1, 1927, 1)
     assert row["release_date"] == pd.Timestamp("1927-01-10")
     assert row["genres"] == ["Drama", "Science Fiction"]
-    assert row["log_budget"] == pytest.approx(np.log(1 + 92_620_000))
-    assert row["log_revenue"] == pytest.approx(np.log(1 + 1_350_322))
+    assert (row["budget"], row["revenue"]) == (92_620_000, 1_350_322)  # nominal
+
+
+def test_log_amounts_are_in_real_dollars():
+    # The consumer price index was 17.5 in January 1927 and 257.971 in January 2020.
+    row = cleaned(film(1, release_date="1927-01-10")).iloc[0]
+    assert row["log_budget"] == pytest.approx(np.log(92_620_001 * 257.971 / 17.5))
+    assert row["log_revenue"] == pytest.approx(np.log(1_350_323 * 257.971 / 17.5))
+
+
+def test_a_dollar_is_worth_less_from_year_to_year_and_the_ratio_stays():
+    films = cleaned(*(film(year, release_date=f"{year}-06-01") for year in range(1975, 2008, 4)))
+    assert (films["log_budget"].diff().dropna() < 0).all()
+    multiple = films["log_revenue"] - films["log_budget"]
+    assert multiple.to_numpy() == pytest.approx(multiple.iloc[0])
+    nominal = films["log_budget"] + log_prices(films["release_date"].to_numpy())
+    assert nominal.to_numpy() == pytest.approx(np.log1p(92_620_000))
+
+
+# Amounts in millions
+
+
+def test_small_amounts_are_read_as_millions():
+    films = cleaned(
+        film(1, budget="7", revenue="103"), film(2, budget="0.2", revenue="8.5"), millions_up_to=103
+    )
+    assert films["budget"].tolist() == [7e6, 2e5]
+    assert films["revenue"].tolist() == [103e6, 8.5e6]
+    assert films["in_millions"].all()
+    prices = log_prices(films["release_date"].to_numpy())
+    nominal = films[["log_budget", "log_revenue"]].add(prices, axis=0)
+    expected = np.log1p(films[["budget", "revenue"]].to_numpy())
+    np.testing.assert_allclose(nominal, expected)
+
+
+@pytest.mark.parametrize(
+    ("budget", "revenue"),
+    [
+        ("3000000", "218"),  # a strange revenue, but the budget is in dollars
+        ("12", "90000000"),
+        ("103", "104"),
+        ("7", "0"),  # unknown is not small
+        ("", "7"),
+    ],
+)
+def test_one_small_amount_alone_is_left_as_it_is(budget, revenue):
+    def amounts(films):
+        return films[["budget", "revenue", "log_budget", "log_revenue", "in_millions"]]
+
+    stated = film(1, budget=budget, revenue=revenue)
+    films = cleaned(stated, millions_up_to=103)
+    assert not films["in_millions"].item()
+    pd.testing.assert_frame_equal(amounts(films), amounts(cleaned(stated)))
+
+
+def test_nothing_is_repaired_at_zero():
+    films = cleaned(film(1, budget="7", revenue="8"), film(2, budget="0", revenue="0"))
+    assert not films["in_millions"].any()
+    assert films["budget"].iloc[0] == 7
+    assert films["revenue"].iloc[0] == 8
+
+
+def test_the_repair_changes_no_success():
+    stated = [film(1, budget="7", revenue="10.5"), film(2, budget="7", revenue="10.6")]
+    assert cleaned(*stated, millions_up_to=103)["success"].tolist() == [False, True]
+    assert cleaned(*stated)["success"].tolist() == [False, True]
 
 
 def test_films_are_ordered_by_date_then_id():

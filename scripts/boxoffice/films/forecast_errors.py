@@ -104,8 +104,12 @@ class ForecastErrors:
         found = cls(float(card["nominal"]), *(np.array(card[name], dtype=float) for name in names))
         bins = len(found.centers)
         same = all(len(getattr(found, name)) == bins for name in names)
-        if not (same and bins and found.quantiles.shape[1] == len(LEVELS)):
+        if not (same and bins and found.quantiles.shape == (bins, len(LEVELS))):
             raise ValueError("bins differ")
+        if not all(np.isfinite(getattr(found, name)).all() for name in names):
+            raise ValueError("a number is missing")
+        if not (np.diff(found.centers) >= 0).all() or not (np.diff(found.quantiles) >= 0).all():
+            raise ValueError("bins or quantiles are in the wrong order")
         if not (0 < found.nominal < 1 and (found.lower < found.upper).all()):
             raise ValueError("the interval is empty")
         return found
