@@ -9,13 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boxoffice.files import SourceError
-<<<<<<< HEAD
-from boxoffice.films.money import SUCCESS_MULTIPLE
+from boxoffice.films.money import SUCCESS_MULTIPLE, log_prices
 from boxoffice.films.schema import clean, read_source, read_text
-=======
-from boxoffice.films.money import log_prices
-from boxoffice.films.schema import SUCCESS_MULTIPLE, clean, read_source, read_text
->>>>>>> fixtests
 
 FILM = {
     "id": "1",
