@@ -52,6 +52,7 @@ from IPython.display import Markdown
 from PIL import Image
 
 from boxoffice import paths
+from boxoffice.films.forecast_errors import residual_quantiles
 from boxoffice.films.splits import random_parts, temporal_parts
 from boxoffice.media.embeddings import embed_posters
 from boxoffice.media.encoders import image_encoder
@@ -71,7 +72,7 @@ from boxoffice.networks.plots import draw_intervals, draw_losses
 from boxoffice.networks.poster_model import poster_rows, train_revenue
 from boxoffice.networks.training import Settings, forget, live_log, side_by_side
 from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
-from boxoffice.tabular.intervals import interval_scores, residual_quantiles
+from boxoffice.tabular.intervals import interval_scores
 
 sns.set_theme(style="whitegrid", palette="deep")
 
@@ -298,7 +299,7 @@ with live_log("poster") as live:  # no training: its checkpoint is there
     )
 residuals = rows["validation"].target - validation_forecast
 lower, upper = residual_quantiles(residuals, coverage)
-interval = {"nominal": coverage, **interval_scores(actual, forecast, lower, upper)}
+interval = interval_scores(actual, forecast, forecast + lower, forecast + upper, coverage)
 card = {
     "network": "RevenueNetwork",
     "target": "log10 of revenue, nominal USD",

@@ -204,7 +204,9 @@ def test_a_text_and_a_film_get_the_answer_whose_figures_are_in_the_metrics(
     assert answer.status_code == 200, answer.text
     facts, warnings = forecasts.facts(film, media.facts())
     assert answer.json() == media.multimodal("A marine.", facts, warnings)
-    assert "cast: Sam Worthington has no track record in the training films" in warnings
+    assert (
+        "cast: the training films don't know Sam Worthington, who counts as not stated" in warnings
+    )
     assert answer.json()["probabilities"] != media.multimodal("A marine.")["probabilities"]
     measured = answer.json()["measured"]
     metrics = json.loads((workspace / "reports" / "metrics" / "multimodal.json").read_text())

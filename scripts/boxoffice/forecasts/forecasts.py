@@ -102,14 +102,14 @@ class FilmModels:
         # Amounts are logs of 1 + USD, but an end may lie below a dollar.
         return {name: np.maximum(np.expm1(logs + log_price), 0.0) for name, logs in real.items()}
 
-    def chance(self, log_revenue: np.ndarray, features: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def chance(self, features: np.ndarray, log_revenue: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Chance of success: the success model's `own`, held near what the revenue model implies.
 
-        `features` are those that the forecasts `log_revenue` were made from.
+        `log_revenue` are the forecasts of films with these features; all of shape (n, ...).
         """
         threshold = features[:, self.features.index("log_budget")] + np.log(SUCCESS_MULTIPLE)
         implied = self.errors.chance_above(log_revenue, threshold)
-        return np.clip(own, implied - MOST_APART, implied + MOST_APART).clip(0, 1)
+        return np.clip(own.astype(float), implied - MOST_APART, implied + MOST_APART).clip(0, 1)
 
     def revenue_heads(self, asked: "Answering", log_revenues: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about revenue."""
@@ -127,15 +127,14 @@ class FilmModels:
 
     def success_heads(self, asked: "Answering", own: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about success."""
-        features = asked.features.astype(np.float32)
-        log_revenue = self.revenue.predict(features).astype(float)
+        log_revenue = self.revenue.predict(asked.features).astype(float)
         return [
             {
                 "success": probability >= 0.5,
                 "probability_failure": 1 - probability,
                 "probability_success": probability,
             }
-            for probability in self.chance(log_revenue, asked.features, own).tolist()
+            for probability in self.chance(asked.features, log_revenue, own).tolist()
         ]
 
     def votes_read(self, film: dict[str, Any]) -> str | None:
@@ -345,12 +344,13 @@ class Forecasts:
         found = {name: np.full(len(films), np.nan) for name in (*names, "probability_success")}
         for models, rows, features, prices in self.answering(films):
             order = _alike(features, models.features)
-            rows, features = rows[order], features[order].astype(np.float32)
-            log_revenue = models.revenue.predict(features).astype(float)
+            rows, features = rows[order], features[order]
+            read = features.astype(np.float32)
+            log_revenue = models.revenue.predict(read).astype(float)
             for name, usd in models.in_usd(log_revenue, prices[order]).items():
                 found[name][rows] = usd
-            own = models.success.predict(features)
-            found["probability_success"][rows] = models.chance(log_revenue, features, own)
+            own = models.success.predict(read)
+            found["probability_success"][rows] = models.chance(features, log_revenue, own)
         return found | {"rated": self._is_rated(films)}
 
     def facts(self, film: dict[str, Any], names: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -405,7 +405,7 @@ class Forecasts:
             if read := models.votes_read(film):
                 hint = "" if film.get("votes_of") else "; state votes_of if they are IMDb's"
                 warnings.append(f"vote_count: {read}, whose votes the model learned{hint}")
-            return warnings
+            return [*warnings, *self._far_from_known(film)]
         warnings = [*spelling_warnings(film, self.names), *self._far_from_known(film)]
         if film.get("vote_count") == 0:
             return ["nobody has voted yet: the pre-release model answers", *warnings]

@@ -28,17 +28,21 @@ class Names:
         `names.parquet`, as the stage `regress` exports it.
     ids : dict of kind to set of int
         All ids of the training films, also of those whose name means somebody better known.
+
+    Attributes
+    ----------
+    ids : dict of kind to set of int
     """
 
     def __init__(self, path: Path, ids: dict[str, set[int]]):
         table = pd.read_parquet(path)
         self._ids = table.set_index(["kind", "key"])["id"].to_dict()
         self._keys = {(kind, number): key for (kind, key), number in self._ids.items()}
-        self._all = ids
+        self.ids = ids
 
     def has(self, kind: str, number: int) -> bool:
         """Whether a training film names this id."""
-        return number in self._all[kind]
+        return number in self.ids[kind]
 
     def id_of(self, kind: str, number: int | None, name: str) -> int:
         """The models' id of somebody whose name is known, and perhaps an id.
@@ -47,7 +51,7 @@ class Names:
         people otherwise. Who is unknown keeps the id, or gets a negative one.
         """
         key = None if number is None else self._keys.get((kind, number))
-        if number is not None and key is None and number in self._all[kind]:
+        if number is not None and key is None and number in self.ids[kind]:
             return number  # the name means somebody better known, and the id does not
         own = _key(name)
         if key is not None and key == own:
