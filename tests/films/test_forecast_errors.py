@@ -217,7 +217,7 @@ def test_one_bin_has_one_width():
 
 @pytest.mark.parametrize("n", [0, 1, 18])
 def test_too_few_forecasts(n):
-    with pytest.raises(ValueError, match="too few for a nominal coverage of 0.9"):
+    with pytest.raises(ValueError, match=r"too few for a nominal coverage of 0\.9"):
         measured(n, nominal=0.9)
 
 
