@@ -158,7 +158,7 @@ def test_the_card_tells_what_to_feed(fitted, models_folder):
     export_model("revenue", pipeline[1:], training, CARD)
     card = json.loads((models_folder / "revenue.json").read_text())
     assert card["name"] == "revenue"
-    assert card["model"] == "VotingRegressor"
+    assert card["model"] == "BudgetTail"
     assert {key: card[key] for key in CARD} == CARD
     names = list(pipeline[0].get_feature_names_out())
     assert [feature["name"] for feature in card["features"]] == names == list(training)

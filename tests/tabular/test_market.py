@@ -30,8 +30,9 @@ def film(date, log_budget):
 def reference(train, films, years):
     """The market context by its definition, one film at a time."""
     rows = []
+    last = train["release_date"].max() + pd.Timedelta(days=1)
     for row in films.itertuples():
-        age = (row.release_date - train["release_date"]).dt.days
+        age = (min(row.release_date, last) - train["release_date"]).dt.days
         window = train.loc[(age > 0) & (age <= years * 365.25), "log_budget"]
         if len(window) < FEWEST:
             rows.append((0.5, 0.0))
@@ -82,6 +83,38 @@ def test_too_few_films_make_no_market():
     train = pd.DataFrame([film("2000-06-01", budget) for budget in range(FEWEST - 1)])
     context = MarketContext().fit(train).transform(pd.DataFrame([film("2001-01-01", 99.0)]))
     assert context.iloc[0].tolist() == [0.5, 0.0]
+
+
+FAR = pd.Timestamp("2150-06-01")
+
+
+def test_a_film_far_ahead_meets_the_market_of_the_last_known_films():
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2000-01-01") + pd.to_timedelta(rng.integers(0, 4000, 300), "D")
+    train = pd.DataFrame({"release_date": days, "log_budget": rng.normal(17, 2, 300)})
+    market = MarketContext().fit(train)
+    budgets = np.linspace(12, 22, 9)
+    day_after = days.max() + pd.Timedelta(days=1)
+    near, far = (
+        market.transform(pd.DataFrame({"release_date": day, "log_budget": budgets}))
+        for day in (day_after, FAR)
+    )
+    pd.testing.assert_frame_equal(far, near)
+    assert near["budget_rank"].is_monotonic_increasing
+    assert near["budget_rank"].nunique() > 5  # not the answer of an empty market
+    last_day = market.transform(pd.DataFrame({"release_date": days.max(), "log_budget": budgets}))
+    assert not last_day.equals(near)  # films of the last day itself don't see that day
+
+
+def test_an_updated_market_knows_the_later_films():
+    early = pd.DataFrame([film(f"2000-01-{day:02}", 15.0) for day in range(1, 15)])
+    late = pd.DataFrame([film(f"2010-01-{day:02}", 18.0) for day in range(1, 15)])
+    asked = pd.DataFrame([film("2010-02-01", 16.0), film("2010-01-01", 16.0)])
+    market = MarketContext().fit(early)
+    assert market.transform(asked)["budget_relative"].tolist() == [1.0, 1.0]
+    market.update(pd.concat([early, late]))
+    # The first of the later films is released when the window is empty.
+    assert market.transform(asked)["budget_relative"].tolist() == [-2.0, 0.0]
 
 
 def test_later_films_change_nothing():

@@ -38,8 +38,11 @@ def test_predicted_against_actual():
 def test_forecast_intervals_show_the_coverage_of_each_quarter():
     y_pred = np.log([1e7, 1e6, 1e8, 1e5])
     quarters = {"q1": 0.5, "q2": 0.7, "q3": 0.9, "q4": 1.0}
-    interval = {"nominal": 0.8, "lower": -1.0, "upper": 2.0, "coverage_by_quartile": quarters}
-    forecasts, coverage = plots.forecast_intervals(y_pred + 0.1, y_pred, interval).axes
+    scores = {"nominal": 0.8, "coverage_by_quartile": quarters}
+    ends = y_pred - [1, 2, 3, 4], y_pred + 1
+    forecasts, coverage = plots.forecast_intervals(y_pred + 0.1, y_pred, ends, scores).axes
+    low = forecasts.collections[0].get_paths()[0].vertices[:, 1].min()
+    assert low == pytest.approx(5 - 4 / np.log(10))  # the end of the lowest forecast
     assert forecasts.lines[0].get_ydata() == pytest.approx([5, 6, 7, 8])
     assert [bar.get_height() for bar in coverage.patches] == list(quarters.values())
 
@@ -52,6 +55,37 @@ def test_importances_show_the_highest_of_either_kind():
     permutation, impurity = plots.importances(table, top=1).axes
     assert [label.get_text() for label in permutation.get_yticklabels()] == ["budget"]
     assert [label.get_text() for label in impurity.get_yticklabels()] == ["runtime"]
+
+
+def backtested(errors):
+    """Forecasts by `errors[budget][horizon]`, as `with_intervals` gives them."""
+    rows = [
+        {"budget": budget, "horizon": horizon, "actual": 17.0, "predicted": 17.0 + error}
+        for budget, by_horizon in errors.items()
+        for horizon, error in by_horizon.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_backtest_has_a_line_per_size_of_budget_and_kind():
+    frozen = backtested({1e6: {0: np.log(2), 1: np.log(3)}, 1e8: {0: -np.log(2), 1: 0.0}})
+    updated = backtested({1e6: {0: 0.0, 1: np.log(2)}, 1e8: {0: 0.0, 1: 0.0}})
+    bias, off = plots.backtest(frozen, updated).axes
+    drawn = [line for line in bias.lines if len(line.get_xdata()) == 2]
+    values = {(line.get_linestyle(), tuple(np.round(line.get_ydata(), 6))) for line in drawn}
+    assert {("-", (2, 3)), ("-", (0.5, 1)), ("--", (1, 2)), ("--", (1, 1))} <= values
+    off_by = {tuple(np.round(line.get_ydata(), 6)) for line in off.lines[:2]}
+    assert off_by == {(2, 3), (2, 1)}
+
+
+def test_feature_selection_names_the_largest_weights():
+    path = pd.DataFrame(
+        {"budget": [3.0, 1.0], "season": [-2.0, 0.0], "runtime": [0.1, 0.0]}, index=[0.01, 1.0]
+    )
+    scores = pd.Series([0.3, 0.5, 0.4], index=[1, 2, 3])
+    lasso, elimination = plots.feature_selection(path, 0.1, scores, top=2).axes
+    assert [text.get_text() for text in lasso.get_legend().get_texts()] == ["budget", "season"]
+    assert elimination.lines[0].get_ydata().tolist() == [0.3, 0.5, 0.4]
 
 
 def test_decisions_are_counted_at_one_half():

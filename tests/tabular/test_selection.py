@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -36,7 +36,7 @@ def feature_set(request):
 
 @pytest.fixture(scope="module")
 def folds(feature_set, films):
-    return Folds.of(feature_set, films, FOLDS, SEED)
+    return Folds.shuffled(feature_set, films, FOLDS, SEED)
 
 
 def whole_search(feature_set, films, model, grid, target, scoring):
@@ -83,17 +83,77 @@ def test_a_search_of_classifiers_is_that_of_the_whole_pipeline(feature_set, film
     assert_same_search(folds, whole, model, grid, target, "roc_auc")
 
 
-def test_predictions_are_those_of_the_whole_pipeline(feature_set, films, folds):
+def by_release(films):
+    """As the pipeline has them: the films in order of release, index and all."""
+    return films.sort_values(["release_date", "id"], ignore_index=True)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "rolling"])
+def test_scores_are_those_of_the_whole_pipeline(feature_set, films, kind):
     model = make_pipeline(StandardScaler(), Ridge(10))
+    films = by_release(films)
+    if kind == "shuffled":
+        folds, splitter = Folds.shuffled(feature_set, films, FOLDS, SEED), KFOLD
+    else:
+        folds, splitter = Folds.rolling(feature_set, films, FOLDS), TimeSeriesSplit(FOLDS)
     target = films["log_revenue"].to_numpy()
-    expected = cross_val_predict(
+    expected = cross_val_score(
         film_pipeline(feature_set, films, model),
         films[input_columns(feature_set, films)],
         target,
-        cv=KFOLD,
+        cv=splitter,
         params=fit_params(feature_set, target),
+        scoring="r2",
     )
-    np.testing.assert_allclose(folds.predict(model, target), expected, rtol=1e-12)
+    scores = folds.score(model, target, {"r2": "r2"})["r2"]
+    np.testing.assert_allclose(scores, expected, rtol=1e-9)
+
+
+def test_the_features_are_named_in_their_order(feature_set, films, folds):
+    assert folds.names[0] == "log_budget"
+    assert folds.X.shape == (len(folds.rows), len(folds.names))
+    tested = np.concatenate([test for _, test in folds.splits])
+    budgets = films["log_budget"].to_numpy()[folds.rows[tested]]
+    assert (folds.X[tested, 0] == budgets).all()
+
+
+# Rolling origins
+
+
+def test_every_origin_learns_from_the_films_before_it(feature_set, films):
+    films = by_release(films)
+    folds = Folds.rolling(feature_set, films, FOLDS)
+    released = films["release_date"].to_numpy()
+    sizes = []
+    for train, test in folds.splits:
+        train, test = folds.rows[train], folds.rows[test]
+        assert sorted(train) == list(range(len(train)))
+        assert test.min() == len(train)
+        assert released[train].max() <= released[test].min()
+        sizes.append(len(train))
+    assert sizes == sorted(set(sizes))
+    assert folds.rows[folds.splits[-1][1]].max() == len(films) - 1
+
+
+def test_what_comes_after_an_origin_does_not_reach_it(feature_set, films):
+    """Later films may earn and cost anything: features of earlier origins stay, to the bit."""
+    films = by_release(films)
+    folds = Folds.rolling(feature_set, films, FOLDS)
+    _, asked = folds.splits[1]  # of this origin and the later ones
+    later = films.index >= folds.rows[asked].min()
+    rng = np.random.default_rng(2)
+    spoilt = films.copy()
+    for name in ("log_revenue", "log_budget", "runtime"):
+        spoilt.loc[later, name] = rng.uniform(5, 22, later.sum())
+    other = Folds.rolling(feature_set, spoilt, FOLDS)
+    first = np.concatenate(folds.splits[0])
+    np.testing.assert_array_equal(other.X[first], folds.X[first])
+    trained = folds.splits[1][0]
+    np.testing.assert_array_equal(other.X[trained], folds.X[trained])
+    assert (other.X[folds.splits[2][0]] != folds.X[folds.splits[2][0]]).any()
+
+
+# Searches
 
 
 def test_every_film_is_in_one_test_part(films, folds):
@@ -111,7 +171,7 @@ def test_a_folds_features_do_not_know_its_own_revenue(feature_set, films, folds,
     spoilt = films.copy()
     column = spoilt.columns.get_loc("log_revenue")
     spoilt.iloc[held_out, column] = np.random.default_rng(1).uniform(10, 22, len(held_out))
-    other = Folds.of(feature_set, spoilt, FOLDS, SEED)
+    other = Folds.shuffled(feature_set, spoilt, FOLDS, SEED)
     for place, (train, test) in enumerate(folds.splits):
         rows = np.concatenate([train, test])
         same = (other.X[rows] == folds.X[rows]).all()
@@ -121,7 +181,7 @@ def test_a_folds_features_do_not_know_its_own_revenue(feature_set, films, folds,
 
 def test_one_value_needs_no_search(films):
     """No target is needed, for nothing is fitted, and the given model stays as it was."""
-    folds = Folds.of("classic", films, FOLDS, SEED)
+    folds = Folds.shuffled("classic", films, FOLDS, SEED)
     model = Ridge(alpha=1)
     found = folds.search(model, {"alpha": [30], "tol": 0.5}, target=None, scoring="r2")
     assert (found.alpha, found.tol, model.alpha) == (30, 0.5, 1)
@@ -130,7 +190,7 @@ def test_one_value_needs_no_search(films):
 
 
 def test_a_search_leaves_the_given_model_as_it_was(films):
-    folds = Folds.of("classic", films, FOLDS, SEED)
+    folds = Folds.shuffled("classic", films, FOLDS, SEED)
     model = Ridge(alpha=1)
     found = folds.search(model, {"alpha": [10, 1000]}, films["log_revenue"].to_numpy(), "r2")
     assert found.alpha in (10, 1000)
@@ -138,13 +198,12 @@ def test_a_search_leaves_the_given_model_as_it_was(films):
 
 
 def test_scores_are_those_of_every_fold(films):
-    folds = Folds.of("classic", films, FOLDS, SEED)
+    folds = Folds.shuffled("classic", films, FOLDS, SEED)
     target = films["log_revenue"].to_numpy()
-    predicted = folds.predict(Ridge(), target)
-    squares = [
-        np.mean((target[folds.rows[test]] - predicted[folds.rows[test]]) ** 2)
-        for _, test in folds.splits
-    ]
+    squares = []
+    for train, test in folds.splits:
+        fitted = Ridge().fit(folds.X[train], target[folds.rows[train]])
+        squares.append(np.mean((target[folds.rows[test]] - fitted.predict(folds.X[test])) ** 2))
     score = folds.score(Ridge(), target, {"mse": "neg_mean_squared_error"})
     assert score.keys() == {"mse"}
     assert score["mse"] == pytest.approx(np.negative(squares))

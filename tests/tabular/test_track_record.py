@@ -156,6 +156,26 @@ def test_log_revenue_stands_in_for_the_target_of_a_classifier():
     same(record.transform(train), fitted(train).transform(train))
 
 
+def test_an_update_keeps_the_training_means():
+    """A stranger stays as average as he was; who made a later film no longer is one."""
+    train = pd.DataFrame([film("2000-01-01", [1], [], 14.0), film("2001-01-01", [1], [], 18.0)])
+    later = pd.DataFrame([film("2005-01-01", [2], [], 21.0, log_budget=18.0)])
+    asked = pd.DataFrame(
+        [film("2010-01-01", [99]), film("2010-01-01", [2]), film("2005-01-01", [2])]
+    )
+    record = fitted(train)
+    before = record.transform(asked)
+    assert (before["director_count"] == 0).all()
+    everything = pd.concat([train, later], ignore_index=True)
+    record.update(everything, everything["log_revenue"])
+    after = record.transform(asked)
+    same(after.iloc[[0, 2]], before.iloc[[0, 2]])  # a stranger, and a film of that day
+    made = after.iloc[1]
+    assert made["director_count"] == np.log1p(1)
+    assert made["director_revenue_best"] == 21.0
+    assert made["director_return_mean"] == pytest.approx((3 + 2 * 1) / 3)  # the old mean is 1
+
+
 def test_clone_pickle_and_names():
     train = pd.DataFrame([film("2000-01-01", [1], [2]), film("2001-01-01", [1], [2, 3])])
     record = fitted(train, shrinkage=3.0)
