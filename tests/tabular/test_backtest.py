@@ -10,19 +10,20 @@ from sklearn.preprocessing import StandardScaler
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
-from boxoffice.films.schema import clean, log_amounts, read_source
+from boxoffice.films.money import log_amounts
+from boxoffice.films.schema import clean, read_source
 from boxoffice.paths import RAW
 from boxoffice.tabular.backtest import (
     FEWEST_SCORED,
     FEWEST_TRAINING,
+    HISTORIES,
     HORIZONS,
-    KINDS,
     WARM_UP,
     backtest,
     forecast_errors,
+    forecast_scores,
     horizon_scores,
-    scores,
-    with_intervals,
+    with_earlier_errors,
 )
 from boxoffice.tabular.pipelines import fit_films
 
@@ -101,8 +102,7 @@ def test_what_films_earn_after_the_cutoff_does_not_reach_a_frozen_forecast(films
     cutoff = FIRST + 1
     later = films["release_year"] >= cutoff
     plain, other = (
-        forecasts_of(each, feature_set)
-        for each in (films, spoilt(films, later, revenue_only=True))
+        forecasts_of(each, feature_set) for each in (films, spoilt(films, later, revenue_only=True))
     )
     early = plain["cutoff"] <= cutoff
     assert (other.loc[early, "frozen"] == plain.loc[early, "frozen"]).all()
@@ -171,10 +171,10 @@ def test_too_few_films_before_a_cutoff_give_no_forecasts(films):
 
 
 def intervals(forecasts, films, kind="frozen"):
-    return with_intervals(forecasts, films, kind, FIRST, NOMINAL)
+    return with_earlier_errors(forecasts, films, kind, FIRST, NOMINAL)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HISTORIES)
 def test_intervals_are_of_errors_that_were_known_at_the_cutoff(films, forecasts, kind):
     table = intervals(forecasts, films, kind)
     assert sorted(table["cutoff"].unique()) == [FIRST + 1, FIRST + 4, FIRST + 7]
@@ -264,7 +264,7 @@ def hand_made():
 
 def test_scores_of_a_hand_made_table():
     table = hand_made()
-    found = scores(table, NOMINAL)
+    found = forecast_scores(table, NOMINAL)
     errors = np.log([4, 1, 0.6, 0.5])
     assert found["n"] == 4
     assert found["bias"] == pytest.approx(errors.mean())
@@ -280,13 +280,13 @@ def test_scores_of_a_hand_made_table():
 
 def test_within_a_factor_of_two():
     table = hand_made().assign(predicted=lambda t: t["actual"] + np.log([4, 1, 0.6, 0.49]))
-    found = scores(table, NOMINAL)
+    found = forecast_scores(table, NOMINAL)
     assert found["within_2"] == 0.5
     assert found["within_2_large"] == 0.5
 
 
 def test_scores_of_small_films_name_no_large_ones():
-    found = scores(hand_made().assign(budget=1e6, success=False), NOMINAL)
+    found = forecast_scores(hand_made().assign(budget=1e6, success=False), NOMINAL)
     assert not {"within_2_large", "largest_ratio", "roc_auc"} & set(found)
 
 
@@ -295,4 +295,4 @@ def test_a_horizon_with_too_few_forecasts_is_left_out():
     table = pd.concat([many.assign(horizon=0), many.assign(horizon=2), few.assign(horizon=9)])
     found = horizon_scores(table, NOMINAL)
     assert list(found) == ["h0", "h1_2"]
-    assert found["h1_2"] == scores(many, NOMINAL)
+    assert found["h1_2"] == forecast_scores(many, NOMINAL)
