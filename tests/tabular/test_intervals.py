@@ -1,7 +1,6 @@
 """Scores of prediction intervals, against numbers worked out by hand."""
 
 import numpy as np
-import pytest
 
 from boxoffice.tabular.intervals import interval_scores
 
