@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -16,8 +17,8 @@ from boxoffice.films.splits import SPLITS, add_splits
 from boxoffice.paths import RAW
 from boxoffice.tabular.export import unit
 from boxoffice.tabular.models import revenue_baselines
-from boxoffice.tabular.pipelines import film_pipeline, fit_params
-from boxoffice.tabular.transformers import STATISTICS
+from boxoffice.tabular.pipelines import film_pipeline, fit_films, fit_params, with_history
+from boxoffice.tabular.transformers import STATISTICS, ReleaseYear
 
 FOLDS = KFold(4, shuffle=True, random_state=0)
 FORWARD_SETS = ("pre_release", "full")
@@ -226,3 +227,92 @@ def test_baselines_are_the_median_and_the_budget_alone(films, feature_set):
     assert set(said["baseline"]) == {train["log_revenue"].median()}
     line = LinearRegression().fit(train[["log_budget"]], train["log_revenue"])
     np.testing.assert_allclose(said["log_budget"], line.predict(test[["log_budget"]]))
+
+
+# History that is kept up to date
+
+
+@pytest.mark.parametrize("feature_set", FORWARD_SETS)
+def test_history_up_to_date_changes_no_other_part(films, feature_set):
+    train, test = parts(films, "temporal")
+    frozen = fitted(feature_set, train)
+    before = predicted(frozen, feature_set, test)
+    updated = with_history(frozen, films)
+    assert (fitted_values(updated) == fitted_values(frozen)).all()
+    assert (updated["model"][1].coef_ == frozen["model"][1].coef_).all()
+    steps = [each["features"].named_transformers_ for each in (frozen, updated)]
+    assert steps[1]["track_record"].careers_.mean_ == steps[0]["track_record"].careers_.mean_
+    assert steps[1]["year"].latest_ == steps[0]["year"].latest_
+    assert (predicted(updated, feature_set, test) != before).any()
+    assert (predicted(frozen, feature_set, test) == before).all()  # a copy was updated
+
+
+@pytest.mark.parametrize("feature_set", FORWARD_SETS)
+def test_updated_features_are_those_of_the_whole_history(films, feature_set):
+    """But for the training means, they are what a fit on all films gives."""
+    train, test = parts(films, "temporal")
+    updated = with_history(fitted(feature_set, train), films)
+    record = updated["features"].named_transformers_["track_record"]
+    of_all = fitted(feature_set, films)["features"].named_transformers_
+    of_all["track_record"].careers_.mean_ = record.careers_.mean_
+    features = updated["features"].transform(test[input_columns(feature_set, test)])
+    expected = of_all["track_record"].transform(test).join(of_all["market"].transform(test))
+    pd.testing.assert_frame_equal(features[list(expected)], expected)
+
+
+def test_classic_models_have_no_history(films):
+    train, test = parts(films, "temporal")
+    frozen = fitted("classic", train)
+    updated = with_history(frozen, films)
+    assert (predicted(updated, "classic", test) == predicted(frozen, "classic", test)).all()
+
+
+# The year of release
+
+
+def years(*values):
+    return pd.DataFrame({"release_year": values})
+
+
+def test_the_year_is_held_at_the_latest_quarter_of_training():
+    year = ReleaseYear().fit(years(*range(1990, 2011)))  # three quarters of the way: 2005
+    answer = year.transform(years(1890, 1990, 2004, 2005, 2006, 2010, 2150))
+    assert list(answer) == year.get_feature_names_out().tolist() == ["release_year"]
+    assert answer["release_year"].tolist() == [1890, 1990, 2004, 2005, 2005, 2005, 2005]
+
+
+def test_the_year_at_which_to_hold_is_one_of_training():
+    year = ReleaseYear(quantile=0.5).fit(years(1990, 1990, 2004, 2010))
+    assert year.latest_ == 1990
+    assert ReleaseYear(quantile=1.0).fit(years(1990, 2010)).latest_ == 2010
+
+
+def test_a_year_that_was_not_fitted():
+    with pytest.raises(NotFittedError):
+        ReleaseYear().transform(years(2000))
+
+
+@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+def test_far_years_are_forecast_alike(films, feature_set):
+    """The same films, announced for one day of ever later years."""
+    pipeline = fitted(feature_set, films)
+    asked = films.tail(20)
+    answers = []
+    for later in (1, 10, 100):
+        first = films["release_year"].max() + later
+        dates = pd.Timestamp(f"{first}-06-15")
+        answers.append(
+            predicted(pipeline, feature_set, asked.assign(release_year=first, release_date=dates))
+        )
+    assert np.ptp(answers[0]) > 0.5
+    np.testing.assert_array_equal(answers[1], answers[0])
+    np.testing.assert_array_equal(answers[2], answers[0])
+
+
+def test_folds_hold_the_year_by_their_own_training_films(films):
+    early = films[films["release_year"] < films["release_year"].median()]
+    held = [
+        fit_films("classic", rows, "passthrough")["features"].named_transformers_["year"].latest_
+        for rows in (early, films)
+    ]
+    assert held[0] < early["release_year"].max() <= held[1] < films["release_year"].max()
