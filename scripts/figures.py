@@ -401,7 +401,8 @@ def results(runs: Runs) -> str:
             "## Revenue",
             "R² and RMSE of the natural log of revenue in real dollars. From *R² temporal* on, the "
             "columns are of the temporal split: R² with its 95 % bootstrap interval, and how many "
-            "films the 90 % interval holds, overall and by quarter of the forecasts, smallest first.",
+            "films the 90 % interval holds, overall and by quarter of the forecasts, the smallest "
+            "first.",
             rows(revenue_rows),
             "### Years ahead",
             "The backtest: forecasts before release, made on the first day of each year since 1995 "

@@ -38,6 +38,7 @@ ROW = {
 }
 ADDED = [
     "predicted_revenue",
+    "expected_revenue",
     "revenue_lower",
     "revenue_upper",
     "probability_success",

@@ -21,7 +21,7 @@ from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import GENRES, column_name, film_facts
 from boxoffice.films.schema import clean, read_source
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.names import Names
+from boxoffice.forecasts.names import KINDS, Names
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import MOST_CELL, MOST_LINES, open_table
 from boxoffice.forecasts.tables import ADDED, TableError, iter_scored, score_file
@@ -134,16 +134,27 @@ def read_all(path, names, roles):
             rows = np.flatnonzero(films.right)
             further = films.before_release(rows)
             columns = {name: values[rows] for name, values in films.columns.items()}
-            columns |= further.columns | {"release_date": further.days} | further.roles
+            columns |= further.columns | {"release_date": films.days[rows]} | further.roles
             parts.append(pd.DataFrame(columns, index=rows + start))
             faults |= {row + start: found for row, found in reader.faults.items()}
             start += chunk.rows.num_rows
     return pd.concat(parts), faults
 
 
-def assert_as_the_pipeline(folder, tmp_path, names):
+def everybody(films, tmp_path):
+    """Names that know all people and companies of the films by their ids, and nobody by name."""
+    nobody = pd.DataFrame({"kind": [], "key": [], "id": []})
+    nobody.to_parquet(tmp_path / "names.parquet")
+    ids = {"person": set(), "company": set()}
+    for role, kind in KINDS.items():
+        ids[kind].update(*films[role])
+    return Names(tmp_path / "names.parquet", ids)
+
+
+def assert_as_the_pipeline(folder, tmp_path):
     raw = merged(folder, tmp_path / "films.csv")
     expected, _ = as_the_pipeline(folder)
+    names = everybody(expected, tmp_path)
     roles = [role for role in ROLES if expected[role].map(len).any()]
     films, faults = read_all(tmp_path / "films.csv", names, roles)
     assert sorted(faults) == np.flatnonzero(pd.to_numeric(raw["budget"]) == 0).tolist()
@@ -168,17 +179,14 @@ def assert_as_the_pipeline(folder, tmp_path, names):
     assert ("popularity" in films) == ("popularity" in raw)
 
 
-def test_open_films_are_read_as_in_the_pipeline(forecasts, tmp_path):
-    assert_as_the_pipeline(OPEN_FILMS, tmp_path, forecasts.names)
+def test_open_films_are_read_as_in_the_pipeline(tmp_path):
+    assert_as_the_pipeline(OPEN_FILMS, tmp_path)
 
 
 def test_tmdb_5000_is_read_as_in_the_pipeline(shared_data, tmp_path):
     for name in ("movies.csv", "credits.csv"):
         os.symlink(shared_data / "tmdb5000" / f"tmdb_5000_{name}", tmp_path / name)
-    nobody = pd.DataFrame({"kind": [], "key": [], "id": []})
-    nobody.to_parquet(tmp_path / "names.parquet")
-    names = Names(tmp_path / "names.parquet", {"person": set(), "company": set()})
-    assert_as_the_pipeline(tmp_path, tmp_path, names)
+    assert_as_the_pipeline(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("given", ["no", "other"])
@@ -239,12 +247,12 @@ def test_a_row_is_answered_as_the_film_alone(forecasts, table):
     """What the API says of one film, the table says of its row."""
     rows, _ = answers(forecasts, table([film(), film(**UNRATED)]))
     asked = {"budget": 92_620_000, "runtime": 153, "release_year": 1927, "science_fiction": 1}
+    asked["release_date"] = "1927-01-10"
     rated = forecasts.revenue(asked | {"vote_avg": 8.0, "vote_count": 657, "popularity": 32.35})
     unrated = forecasts.revenue(
         asked
         | {
             "title": "Metropolis",
-            "release_date": "1927-01-10",
             "original_language": "de",
             "genres": ["Drama", "Science Fiction"],
             "countries": ["Germany"],

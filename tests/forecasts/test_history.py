@@ -1,0 +1,93 @@
+"""A later history than the models learned from: the models stay, what they compare with moves on."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from boxoffice import paths
+from boxoffice.films.history import FILES, write_history
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.model_files import ModelFileError
+
+COMMAND = paths.ROOT / "scripts" / "history.py"
+TABLES = ("films.parquet", "people.parquet", "companies.parquet")
+
+
+@pytest.fixture
+def processed(workspace, tmp_path):
+    """What `preprocess` writes, with a film added by somebody who is known."""
+    folder = tmp_path / "processed"
+    folder.mkdir()
+    films, people, companies = (
+        pd.read_parquet(workspace / "data" / "processed" / name) for name in TABLES
+    )
+    directed = films[films["director"].map(len) > 0].iloc[-1]
+    added = pd.DataFrame([directed]).assign(
+        id=10**9, title="A Later Film", release_date=pd.Timestamp("2011-05-20"), log_revenue=22.0
+    )
+    films = pd.concat([films, added], ignore_index=True)
+    for name, table in zip(TABLES, (films, people, companies), strict=True):
+        table.to_parquet(folder / name)
+    return folder, [int(each) for each in directed["director"]]
+
+
+def history(*words):
+    return subprocess.run(
+        [sys.executable, COMMAND, *map(str, words)], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_track_records_know_of_later_films_and_the_models_stay(models, processed, tmp_path):
+    folder, director = processed
+    done = history(tmp_path / "history", "--processed", folder)
+    assert done.returncode == 0, done.stderr
+    assert "until 2011-05-20" in done.stdout
+    own, later = Forecasts(models), Forecasts(models, tmp_path / "history")
+    film = {"budget": 3e7, "release_year": 2013, "director": director}
+    assert "A Later Film" in set(later.known_films["title"]) - set(own.known_films["title"])
+    assert own.revenue(film)["log_revenue"] != later.revenue(film)["log_revenue"]
+    assert own.cards == later.cards
+    (read,) = later.read([film])
+    assert read.features[0, read.models.features.index("director_revenue_best")] == 22.0
+
+
+def test_a_history_of_the_same_films_changes_nothing(models, workspace, tmp_path):
+    tables = (pd.read_parquet(workspace / "data" / "processed" / name) for name in TABLES)
+    write_history(*tables, tmp_path)
+    film = {"budget": 3e7, "release_year": 2008, "cast": ["Tom Hanks"]}
+    own, same = Forecasts(models).revenue(film), Forecasts(models, tmp_path).revenue(film)
+    assert own == same
+
+
+def test_the_command_line_takes_a_history(models, processed, tmp_path):
+    folder, director = processed
+    assert history(tmp_path / "history", "--processed", folder).returncode == 0
+    film = json.dumps({"budget": 3e7, "release_year": 2013, "director": director})
+    predict = [sys.executable, paths.ROOT / "scripts" / "predict.py", "--models", models]
+    own, later = (
+        subprocess.run([*predict, "--film", film, *more], capture_output=True, text=True)
+        for more in ([], ["--history", tmp_path / "history"])
+    )
+    assert own.returncode == later.returncode == 0, later.stderr
+    assert json.loads(own.stdout) != json.loads(later.stdout)
+
+
+def test_what_is_missing_is_named(models, tmp_path):
+    with pytest.raises(ModelFileError, match=r"history\.parquet is missing: run"):
+        Forecasts(models, tmp_path)
+    done = history(tmp_path / "out", "--processed", tmp_path)
+    assert done.returncode != 0
+    assert f"lacks {', '.join(TABLES)}" in done.stderr
+
+
+def test_a_history_of_another_source_is_refused(models, tmp_path):
+    for name in FILES:
+        table = pd.read_parquet(models / name)
+        table.drop(columns=[each for each in ("director",) if each in table]).to_parquet(
+            tmp_path / name
+        )
+    with pytest.raises(ModelFileError, match="of another source than the models"):
+        Forecasts(models, tmp_path)
