@@ -1,4 +1,4 @@
-"""A later history than the models learned from: the models stay, what they compare with moves on."""
+"""A history later than the models: they stay, and what they compare a film with moves on."""
 
 import json
 import subprocess
