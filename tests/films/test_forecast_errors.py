@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from boxoffice.films.forecast_errors import BINS, FEWEST, ForecastErrors, residual_quantiles
+from boxoffice.films.forecast_errors import (
+    BINS,
+    FEWEST_FORECASTS,
+    ForecastErrors,
+    residual_quantiles,
+)
 
 RESIDUALS = st.lists(st.floats(-50, 50), min_size=40, max_size=200)
 NOMINAL = st.floats(0.05, 0.9)
@@ -195,7 +200,13 @@ def test_chances_agree_with_the_ends_of_the_interval(tail):
 
 @pytest.mark.parametrize(
     ("n", "bins"),
-    [(FEWEST - 1, 1), (2 * FEWEST - 1, 1), (2 * FEWEST, 2), (BINS * FEWEST, 4), (5000, 4)],
+    [
+        (FEWEST_FORECASTS - 1, 1),
+        (2 * FEWEST_FORECASTS - 1, 1),
+        (2 * FEWEST_FORECASTS, 2),
+        (BINS * FEWEST_FORECASTS, 4),
+        (5000, 4),
+    ],
 )
 def test_every_bin_has_enough_forecasts(n, bins):
     errors = measured(n)
@@ -204,7 +215,7 @@ def test_every_bin_has_enough_forecasts(n, bins):
 
 
 def test_one_bin_has_one_width():
-    y_true, y_pred = simulated(FEWEST, seed=5)
+    y_true, y_pred = simulated(FEWEST_FORECASTS, seed=5)
     errors = ForecastErrors.of(y_true, y_pred, 0.8)
     offsets = residual_quantiles(y_true - y_pred, 0.8)
     asked = np.array([5.0, 16.0, 30.0])

@@ -20,8 +20,8 @@ from boxoffice.tabular.backtest import (
     WARM_UP,
     backtest,
     forecast_errors,
+    forecast_scores,
     horizon_scores,
-    scores,
     with_intervals,
 )
 from boxoffice.tabular.pipelines import fit_films
@@ -258,7 +258,7 @@ def hand_made():
 
 def test_scores_of_a_hand_made_table():
     table = hand_made()
-    found = scores(table, NOMINAL)
+    found = forecast_scores(table, NOMINAL)
     errors = np.log([4, 1, 0.6, 0.5])
     assert found["n"] == 4
     assert found["bias"] == pytest.approx(errors.mean())
@@ -274,13 +274,13 @@ def test_scores_of_a_hand_made_table():
 
 def test_within_a_factor_of_two():
     table = hand_made().assign(predicted=lambda t: t["actual"] + np.log([4, 1, 0.6, 0.49]))
-    found = scores(table, NOMINAL)
+    found = forecast_scores(table, NOMINAL)
     assert found["within_2"] == 0.5
     assert found["within_2_large"] == 0.5
 
 
 def test_scores_of_small_films_name_no_large_ones():
-    found = scores(hand_made().assign(budget=1e6, success=False), NOMINAL)
+    found = forecast_scores(hand_made().assign(budget=1e6, success=False), NOMINAL)
     assert not {"within_2_large", "largest_ratio", "roc_auc"} & set(found)
 
 
@@ -289,4 +289,4 @@ def test_a_horizon_with_too_few_forecasts_is_left_out():
     table = pd.concat([many.assign(horizon=0), many.assign(horizon=2), few.assign(horizon=9)])
     found = horizon_scores(table, NOMINAL)
     assert list(found) == ["h0", "h1_2"]
-    assert found["h1_2"] == scores(many, NOMINAL)
+    assert found["h1_2"] == forecast_scores(many, NOMINAL)

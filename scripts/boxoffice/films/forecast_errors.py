@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 BINS = 4  # quarters of the forecasts
-FEWEST = 40  # forecasts that make a bin
+FEWEST_FORECASTS = 40  # forecasts that make a bin
 LEVELS = np.linspace(0.005, 0.995, 100)  # of the quantiles that chances are read from
 
 
@@ -77,7 +77,7 @@ class ForecastErrors:
         """
         y_true, y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
         order = np.argsort(y_pred, kind="stable")
-        bins = np.array_split(order, min(BINS, max(1, len(order) // FEWEST)))
+        bins = np.array_split(order, min(BINS, max(1, len(order) // FEWEST_FORECASTS)))
         errors = [y_true[rows] - y_pred[rows] for rows in bins]
         ends = np.array([residual_quantiles(each, nominal) for each in errors])
         return cls(

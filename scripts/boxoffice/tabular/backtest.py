@@ -155,13 +155,13 @@ def horizon_scores(table: pd.DataFrame, nominal: float) -> dict[str, dict]:
     """Scores of `with_intervals` by years ahead; a horizon with too few forecasts is left out."""
     by_horizon = {name: table[table["horizon"].between(*years)] for name, years in HORIZONS.items()}
     return {
-        name: scores(rows, nominal)
+        name: forecast_scores(rows, nominal)
         for name, rows in by_horizon.items()
         if len(rows) >= FEWEST_SCORED
     }
 
 
-def scores(rows: pd.DataFrame, nominal: float) -> dict:
+def forecast_scores(rows: pd.DataFrame, nominal: float) -> dict:
     """Scores of forecasts in rows of `with_intervals`.
 
     `bias` is the mean of forecast less actual, in natural log; `within_2` the share of films that
