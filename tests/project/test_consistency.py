@@ -23,6 +23,7 @@ from boxoffice import paths
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.splits import SPLITS
 from boxoffice.networks.multimodal_model import combinations_of
+from boxoffice.tabular.backtest import FEWEST_SCORED, HORIZONS
 from boxoffice.tabular.models import revenue_models, success_models
 
 ROOT = paths.ROOT
@@ -474,13 +475,21 @@ def test_every_stage_has_metrics():
     assert {path.stem for path in paths.METRICS.glob("*.json")} == set(STAGES)
 
 
+INTERVAL_SCORES = {"nominal", "coverage", "width", "score", "coverage_by_quartile"}
+BACKTEST_SCORES = {
+    "n", "r2", "rmse", "bias", "median_error", "within_2", "within_2_large", "largest_ratio",
+    "total_ratio", "roc_auc", "interval", "coverage",
+}  # fmt: skip
+
+
 def test_regress_holds_what_it_is_asked_for():
     metrics = committed("regress")
     models = {*revenue_models(seed=0), "ensemble", "selected"}
     assert {"linear", "random_forest", "gradient_boosting", "xgboost"} < models
     assert set(metrics) == {
-        "source", "rows", "log_budget_corr", "lacking", "selected", *SPLITS, "cv", "interval",
-        "r2_95",
+        "source", "rows", "log_budget_corr", "lacking", "selected", *SPLITS, "temporal_updated",
+        "cv", "as_is", "backtest", "backtest_updated", "backtest_baselines", "feature_selection",
+        "interval", "r2_95",
     }  # fmt: skip
     for split in SPLITS:
         assert set(metrics[split]) == set(FEATURE_SETS)
@@ -496,7 +505,60 @@ def test_regress_holds_what_it_is_asked_for():
         )
         assert between["lower"] < r2 < between["upper"]
         assert all(set(scores) == {"r2", "r2_std", "rmse"} for scores in by_model.values())
-        assert {"nominal", "coverage", "width"} <= set(metrics["interval"][feature_set])
+        assert metrics["selected"][feature_set] != "gradient_boosting"
+        assert set(metrics["interval"][feature_set]) == INTERVAL_SCORES
+        assert metrics["interval"][feature_set]["nominal"] == PARAMS["regress"]["coverage"]
+
+
+def test_regress_holds_its_backtests():
+    metrics = committed("regress")
+    assert set(metrics["temporal_updated"]) == set(FEATURE_SETS)
+    assert all(set(scores) == REVENUE_SCORES for scores in metrics["temporal_updated"].values())
+    for kind in ("backtest", "backtest_updated"):
+        assert set(metrics[kind]) == set(FEATURE_SETS)
+        for by_horizon in metrics[kind].values():
+            assert set(by_horizon) == set(HORIZONS)
+            for scores in by_horizon.values():
+                assert set(scores) == BACKTEST_SCORES
+                assert set(scores["interval"]) == INTERVAL_SCORES
+                assert scores["coverage"] == scores["interval"]["coverage"]
+                assert scores["n"] >= FEWEST_SCORED
+    assert metrics["backtest"]["classic"] == metrics["backtest_updated"]["classic"]
+    assert set(metrics["backtest_baselines"]) == {"log_budget", "comparables"}
+    for by_horizon in metrics["backtest_baselines"].values():
+        assert set(by_horizon) == set(HORIZONS)
+        assert all(set(scores) == {"r2", "within_2"} for scores in by_horizon.values())
+
+
+def test_regress_holds_its_scores_on_the_amounts_as_stated():
+    metrics, preprocess = committed("regress"), committed("preprocess")
+    as_is = metrics["as_is"]
+    assert set(as_is) == {"films", "temporal", "temporal_updated", "cv"}
+    assert as_is["films"] == preprocess["in_millions"]
+    assert set(as_is["temporal"]) == set(as_is["temporal_updated"]) == REVENUE_SCORES
+    if as_is["films"] == 0:  # nothing was repaired, so the scores are the same
+        assert as_is["temporal"] == metrics["temporal"]["pre_release"]["selected"]
+        assert as_is["cv"] == metrics["cv"]["pre_release"]["selected"]
+
+
+def test_regress_holds_its_selection_of_features():
+    chosen = committed("regress")["feature_selection"]
+    assert set(chosen) == {"features", "lasso", "eliminated_to", "r2"}
+    assert 0 < chosen["lasso"] <= chosen["features"]
+    assert 0 < chosen["eliminated_to"] <= chosen["features"]
+    assert len(chosen["r2"]) == 2
+    assert all(set(r2) == set(HORIZONS) for r2 in chosen["r2"].values())
+
+
+def test_preprocess_tells_whose_revenue_is_known_and_what_was_repaired():
+    metrics = committed("preprocess")
+    assert set(metrics) == {
+        "source", "rows", "missing", "in_millions", "budget_implausible", "revenue_known",
+        "success_rate", "log_budget_corr", "splits", "genre_share",
+    }  # fmt: skip
+    assert set(metrics["revenue_known"]) == {"below_1m", "1m_10m", "10m_50m", "from_50m"}
+    assert all(0 <= share <= 1 for share in metrics["revenue_known"].values())
+    assert 0 <= metrics["in_millions"] <= metrics["rows"]["usable"]
 
 
 def test_classify_holds_what_it_is_asked_for():

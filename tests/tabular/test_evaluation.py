@@ -1,18 +1,25 @@
 """Evaluation of a task: who may have a say, what is fitted on which films, and what is reported."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold
 
+from boxoffice import paths
 from boxoffice.films.credits import credit_roles
-from boxoffice.films.features import FEATURE_SETS, film_facts
+from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import SPLITS, add_splits, training_rows_of_both
-from boxoffice.paths import RAW
 from boxoffice.tabular.evaluation import Evaluation, revenue_task, success_task
+from boxoffice.tabular.export import run_model
+from boxoffice.tabular.pipelines import fit_films, with_history
+from boxoffice.tabular.selection import Folds
 
 REVENUE_GRIDS = {
     "linear": {"ridge__alpha": [1, 100]},
@@ -30,7 +37,7 @@ SUCCESS_GRIDS = {
 
 @pytest.fixture(scope="module")
 def films():
-    movies, credits, _ = read_source(RAW / "open_films")
+    movies, credits, _ = read_source(paths.RAW / "open_films")
     movies = movies.iloc[:300]
     films = clean(movies).merge(credit_roles(movies, credits), on="id", validate="one_to_one")
     films = add_splits(films.join(film_facts(films)), test_size=0.3, seed=42)
@@ -65,7 +72,43 @@ def test_the_best_mean_score_is_selected(selection):
     for feature_set in FEATURE_SETS:
         scores = selection.scores[feature_set]
         assert set(scores) == {*REVENUE_GRIDS, "ensemble"}
-        assert scores[selection.selected[feature_set]] == max(scores.values())
+        best = max(score for name, score in scores.items() if name != "gradient_boosting")
+        assert scores[selection.selected[feature_set]] == best
+
+
+def test_a_model_that_is_never_selected_only_competes(revenue, films, selection):
+    best = selection.selected["pre_release"]
+    assert "gradient_boosting" in revenue.task.never_selected
+    barred = replace(revenue.task, never_selected=(best,))
+    other = evaluation_of(barred, films).select()
+    assert other.scores == selection.scores
+    rest = {name: r2 for name, r2 in other.scores["pre_release"].items() if name != best}
+    assert other.selected["pre_release"] == max(rest, key=rest.get)
+
+
+def test_models_are_chosen_by_forecasts_of_later_films(revenue, films, selection):
+    training = films[training_rows_of_both(films)]
+    for feature_set in FEATURE_SETS:
+        folds = Folds.rolling(feature_set, training, 3)
+        for name, model in selection.tuned[feature_set].items():
+            scores = folds.score(model, training["log_revenue"], {"r2": "r2"})["r2"]
+            assert selection.scores[feature_set][name] == pytest.approx(scores.mean())
+
+
+@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+def test_every_model_that_may_be_selected_rises_with_the_budget(films, selection, feature_set):
+    """A sweep over the log budget alone, its rank and its relation to the market held."""
+    test = films[films["split_temporal"] == "test"].head(30)
+    steps = np.linspace(10, 22, 40)
+    for name, model in selection.tuned[feature_set].items():
+        if name == "gradient_boosting":
+            continue
+        pipeline = fit_films(feature_set, films[films["split_temporal"] == "train"], clone(model))
+        features = pipeline[:-1].transform(test[input_columns(feature_set, test)])
+        rows = np.repeat(np.asarray(features), len(steps), axis=0)
+        rows[:, 0] = np.tile(steps, len(test))
+        predicted = pipeline[-1].predict(rows).reshape(len(test), -1)
+        assert np.diff(predicted, axis=1).min() > -1e-5, name
 
 
 def test_what_was_chosen_is_told_in_words(selection):
@@ -133,16 +176,75 @@ def test_cross_validation_gives_means_over_the_folds(revenue, films, selection):
         assert by_model["selected"] == by_model[selection.selected[feature_set]]
 
 
-def test_intervals_hold_about_what_they_promise(revenue, films, selection, held_out):
-    intervals = revenue.intervals(selection, held_out, nominal=0.8)
-    assert set(intervals) == set(FEATURE_SETS)
-    for feature_set, interval in intervals.items():
-        assert interval["lower"] < interval["upper"]
-        assert interval["width"] == pytest.approx(interval["upper"] - interval["lower"])
-        y_true = films.loc[revenue.latest(), "log_revenue"].to_numpy()
-        error = y_true - held_out.predictions["temporal", feature_set]["selected"]
-        inside = (error >= interval["lower"]) & (error <= interval["upper"])
-        assert interval["coverage"] == pytest.approx(inside.mean())
+def test_updated_scores_are_of_the_same_models_with_history_until_release(revenue, films, held_out):
+    updated = revenue.score_updated(held_out)
+    assert set(updated) == set(FEATURE_SETS)
+    test = films[films["split_temporal"] == "test"]
+    y_true = test["log_revenue"].to_numpy()
+    for feature_set, scores in updated.items():
+        plain = held_out.scores["temporal"][feature_set]["selected"]
+        assert set(scores) == set(plain)
+        assert (scores == plain) == (feature_set == "classic")  # which has no history
+        pipeline = with_history(held_out.pipelines["temporal", feature_set], films)
+        predicted = pipeline.predict(test[input_columns(feature_set, test)])
+        assert scores["r2"] == pytest.approx(r2_score(y_true, predicted))
+
+
+def test_scoring_with_history_leaves_the_measured_models_as_they_were(revenue, films, held_out):
+    revenue.score_updated(held_out)
+    test = films[films["split_temporal"] == "test"]
+    for feature_set in FEATURE_SETS:
+        predicted = held_out.pipelines["temporal", feature_set].predict(test)
+        assert (predicted == held_out.predictions["temporal", feature_set]["selected"]).all()
+
+
+def test_fewer_feature_sets_can_be_scored(revenue, selection, held_out):
+    fewer = revenue.score_held_out(selection, ("classic",))
+    for split in SPLITS:
+        assert fewer.scores[split] == {"classic": held_out.scores[split]["classic"]}
+    assert set(revenue.cross_validate(selection, feature_sets=("classic",))) == {"classic"}
+
+
+# Export
+
+
+@pytest.fixture(scope="module")
+def exported(revenue, selection, held_out, tmp_path_factory):
+    """The models folder after an export."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "MODELS", folder)
+        revenue.export(selection, held_out, "open_films", pre_release={"files": {"a": "b"}})
+    return folder
+
+
+@pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
+def test_exported_models_learned_from_all_films(exported, films, selection, feature_set):
+    name = f"revenue_{feature_set}"
+    model = selection.tuned[feature_set][selection.selected[feature_set]]
+    X = films[input_columns(feature_set, films)]
+    of_all, of_training = (
+        fit_films(feature_set, rows, clone(model))
+        for rows in (films, films[films["split_temporal"] == "train"])
+    )
+    features = of_all[0].transform(X)
+    answer = run_model(exported / f"{name}.onnx", features)["variable"][:, 0]
+    np.testing.assert_allclose(answer, of_all.predict(X), rtol=0, atol=1e-4)
+    assert np.abs(answer - of_training.predict(X)).max() > 0.01
+
+
+@pytest.mark.parametrize("feature_set", ["classic", "pre_release"])
+def test_a_card_has_the_films_and_the_measured_scores(
+    exported, films, selection, held_out, feature_set
+):
+    card = json.loads((exported / f"revenue_{feature_set}.json").read_text())
+    assert card["training_rows"] == len(films)
+    assert card["trained_until"] == str(films["release_date"].max().date())
+    assert card["selected"] == selection.selected[feature_set]
+    measured = held_out.scores["temporal"][feature_set]["selected"]
+    assert card["metrics"]["temporal"] == pytest.approx(measured, rel=1e-4)
+    assert ("votes" in card) == (feature_set == "classic")
+    assert card.get("files") == ({"a": "b"} if feature_set == "pre_release" else None)
 
 
 def test_importance_names_every_feature_once(revenue, selection, held_out):
