@@ -58,7 +58,7 @@ def test_importances_show_the_highest_of_either_kind():
 
 
 def backtested(errors):
-    """Forecasts by `errors[budget][horizon]`, as `with_intervals` gives them."""
+    """Forecasts by `errors[budget][horizon]`, as `with_earlier_errors` gives them."""
     rows = [
         {"budget": budget, "horizon": horizon, "actual": 17.0, "predicted": 17.0 + error}
         for budget, by_horizon in errors.items()
