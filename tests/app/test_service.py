@@ -102,7 +102,9 @@ def test_every_further_field_counts(client, forecasts):
 
 def test_a_value_outside_the_training_films_is_warned_of(client):
     answer = asked(client, "/predict/revenue", CLASSIC | {"release_year": 2031})
-    assert any("release_year" in warning for warning in answer["warnings"])
+    assert any("years after the last one" in warning for warning in answer["warnings"])
+    answer = asked(client, "/predict/revenue", CLASSIC | {"runtime": 900})
+    assert any("runtime is outside" in warning for warning in answer["warnings"])
 
 
 @pytest.mark.parametrize("flags", [(1, 0), (True, False), (1.0, 0.0)])

@@ -259,6 +259,7 @@ def test_a_row_is_answered_as_the_film_alone(forecasts, table):
             "companies": [12372],
             "cast": [77],
             "director": [68],
+            "writers": [],
         }
     )
     assert rows["model"].tolist() == ["classic", "pre_release"]
