@@ -56,12 +56,10 @@ _STATED = {
         for field, column in COLUMN_OF_FIELD.items()
         if field != "release_year"  # it is held at the latest years of training
     },
-    "log_budget": (
-        "budget",
-        lambda value: f"{_short_words('budget', np.expm1(value))} in dollars of {BASE}",
-    ),
+    "log_budget": ("budget", lambda value: _short_words("budget", np.expm1(value))),
     **{name: (name, "{:,g}".format) for name in Engagement.model_fields},
 }
+_UNITS = {"log_budget": f" in dollars of {BASE}"}
 
 
 class FilmModels:
@@ -85,7 +83,7 @@ class FilmModels:
         # Of several features, as those of a budget in the market of its time, no value is typical.
         parts = [part_of(feature) for feature in self.features]
         self.typical = {
-            part: _STATED[feature][1](median)
+            part: _STATED[feature][1](median) + _UNITS.get(feature, "")
             for feature, part, median in zip(self.features, parts, self.revenue.median, strict=True)
             if feature in _STATED and parts.count(part) == 1
         }
@@ -469,6 +467,7 @@ def _ranges(model: ExportedModel) -> list[tuple[int, float, float, str]]:
             field, words = _STATED[feature]
             low, high = float(model.minimum[place]), float(model.maximum[place])
             said = f"{field} is outside the training films' range, {words(low)} to {words(high)}"
+            said += _UNITS.get(feature, "")
             if field == "vote_count" and "votes" in model.card:
                 said += f" of {votes.VOTE_SOURCES[model.card['votes']]}'s"
             ranges.append((place, low - EDGE * abs(low), high + EDGE * abs(high), said))
