@@ -18,7 +18,10 @@ help: ## List the targets
 	$(PYTHON) -m venv .pipenv
 	.pipenv/bin/python -m pip install --quiet pipenv==2026.10.3
 
+# Some locked packages don't run on earlier ones.
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info[:3] < (3, 12))' \
+		|| (echo "$(PYTHON) is not Python 3.11.5 or later: make PYTHON=/path/to/python3.11" >&2; exit 1)
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: Pipfile.lock pyproject.toml | .pipenv/bin/pipenv .venv/bin/python
