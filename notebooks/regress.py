@@ -94,8 +94,9 @@ Markdown(
 # market) sits in one scikit-learn `Pipeline` and sees training films only.
 #
 # A larger budget must not mean less revenue, all else equal: the trees are grown under that
-# constraint, and beyond most training budgets the ensemble's forecast grows in proportion to the
-# budget. Gradient boosting can't be constrained, so it competes out of contest.
+# constraint, and above most training budgets the ensemble's forecast grows at least in proportion to
+# the budget. Trees alone say the same for all budgets beyond those they saw, so they compete out of
+# contest: a model that is asked about the largest film of next year has to follow its budget.
 
 # %%
 grids = {
@@ -234,8 +235,8 @@ reports.save_plot("regress", "backtest", plots.backtest_errors(*ahead))
 
 # %% [markdown]
 # Before release, by years ahead; `within_2` is the share of films that earned between half and twice
-# the forecast (`_large`: budgets from $20M on), `largest_ratio` the median of forecast over actual
-# for budgets from $150M on, `total_ratio` all that was expected over all that was earned.
+# the forecast (`_large`: budgets from \$20M on), `largest_ratio` the median of forecast over actual
+# for budgets from \$150M on, `total_ratio` all that was expected over all that was earned.
 
 # %%
 pd.concat(

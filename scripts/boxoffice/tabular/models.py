@@ -32,6 +32,9 @@ XGBOOST = {
     "n_jobs": 1,
 }
 REVENUE_ENSEMBLE = ("linear", "extra_trees", "xgboost")
+# Trees alone say the same for all budgets beyond those they saw; gradient boosting can't even be
+# held to rise with the budget.
+FLAT = ("random_forest", "extra_trees", "gradient_boosting", "xgboost")
 SUCCESS_ENSEMBLE = ("logistic_regression", "xgboost")
 
 
@@ -70,7 +73,7 @@ def revenue_baselines() -> dict[str, BaseEstimator]:
 
 
 class BudgetTail(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
-    """A regressor of log revenue; among large budgets revenue grows in proportion to the budget.
+    """A regressor of log revenue that follows large budgets at least in proportion.
 
     Trees can't follow a budget beyond those they saw, and say the same for $150M and $400M. Above
     a quantile of the training budgets, the log budget in excess of it is taken off the target
