@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from boxoffice.films.money import usd_in_words
+from boxoffice.forecasts.drivers import MOST_EFFECT
 from boxoffice.forecasts.request import Film
 
 # How the page calls the fields of a request.
@@ -45,7 +46,7 @@ def in_ten(share: float) -> str:
 
 def effect_on_revenue(log_effect: float) -> str:
     """A factor, given as its natural log, as what it adds or takes: 0.83 -> '+129%'."""
-    factor = math.exp(log_effect)
+    factor = math.exp(min(log_effect, MOST_EFFECT))
     if factor >= 10:
         return f"× {factor:.0f}"
     return f"{factor - 1:+.0%}".replace("-", "−")

@@ -179,7 +179,7 @@ def test_missing_models_are_named(tmp_path):
 def test_a_killed_command_leaves_the_old_table_and_the_next_run_replaces_it(
     models, predict, tmp_path
 ):
-    many = pd.DataFrame([ROW]).loc[[0] * 200_000].assign(vote_count=None, title="Iron Man 3")
+    many = pd.DataFrame([ROW]).loc[[0] * 800_000].assign(vote_count=None, title="Iron Man 3")
     many.to_csv(tmp_path / "films.csv", index=False)
     (tmp_path / "out.csv").write_text("the old table\n")
     process = subprocess.Popen(
@@ -209,7 +209,7 @@ def half_written(folder, process):
 
 
 def test_an_interrupted_command_leaves_nothing(models, tmp_path):
-    many = pd.DataFrame([ROW]).loc[[0] * 200_000].assign(vote_count=None)
+    many = pd.DataFrame([ROW]).loc[[0] * 800_000].assign(vote_count=None)
     many.to_csv(tmp_path / "films.csv", index=False)
     process = subprocess.Popen(
         [sys.executable, COMMAND, "films.csv", "-o", "out.csv", "--models", models],

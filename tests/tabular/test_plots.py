@@ -70,7 +70,7 @@ def backtested(errors):
 def test_a_backtest_has_a_line_per_size_of_budget_and_kind():
     frozen = backtested({1e6: {0: np.log(2), 1: np.log(3)}, 1e8: {0: -np.log(2), 1: 0.0}})
     updated = backtested({1e6: {0: 0.0, 1: np.log(2)}, 1e8: {0: 0.0, 1: 0.0}})
-    bias, off = plots.backtest(frozen, updated).axes
+    bias, off = plots.backtest_errors(frozen, updated).axes
     drawn = [line for line in bias.lines if len(line.get_xdata()) == 2]
     values = {(line.get_linestyle(), tuple(np.round(line.get_ydata(), 6))) for line in drawn}
     assert {("-", (2, 3)), ("-", (0.5, 1)), ("--", (1, 2)), ("--", (1, 1))} <= values

@@ -15,6 +15,7 @@ import numpy as np
 from boxoffice.films.credits import ROLES
 
 _MOST = 5  # drivers that an answer names
+MOST_EFFECT = 100.0  # on log revenue: beyond any sense, and below what a float holds
 LEAST = 0.005  # effects below it are not worth a word: half a per cent, half a point
 
 _FEATURE_PARTS = {
@@ -128,7 +129,7 @@ class Drivers:
 
 def factor_words(effect: float) -> str:
     """An effect on log revenue: 0.83 -> 'revenue × 2.3'."""
-    factor = math.exp(effect)
+    factor = math.exp(min(effect, MOST_EFFECT))
     return f"revenue × {factor:.2f}" if factor < 1.95 else f"revenue × {factor:.1f}"
 
 

@@ -39,6 +39,7 @@ from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 # The chance of success may differ from what the forecast of revenue and its errors imply, but by no
 # more than this: the two answers must not contradict each other.
 MOST_APART = 0.1
+MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
 FARTHEST = 9  # years ahead that backtests look
 SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known of every other one
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
@@ -98,7 +99,10 @@ class FilmModels:
             "revenue_upper": upper,
         }
         # Amounts are logs of 1 + USD, but an end may lie below a dollar.
-        return {name: np.maximum(np.expm1(logs + log_price), 0.0) for name, logs in real.items()}
+        return {
+            name: np.expm1(np.clip(logs + log_price, 0.0, MOST_LOG_USD))
+            for name, logs in real.items()
+        }
 
     def chance(self, features: np.ndarray, log_revenue: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Chance of success: the success model's `own`, held near what the revenue model implies.
@@ -125,7 +129,9 @@ class FilmModels:
 
     def success_heads(self, asked: "Answering", own: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about success."""
-        log_revenue = self.revenue.predict(asked.features).astype(float)
+        # ONNX Runtime adds up the trees of a single row in another order than those of several.
+        twice = np.repeat(asked.features, 2, axis=0)
+        log_revenue = self.revenue.predict(twice)[::2].astype(float)
         return [
             {
                 "success": probability >= 0.5,
