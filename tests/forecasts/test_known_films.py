@@ -96,7 +96,7 @@ def test_what_is_not_stated_is_not_said_to_be_shared(forecasts):
     answer = forecasts.revenue({"budget": 4e7, "release_year": 2005})
     for film in answer["comparables"]:
         assert film["why"] == f"made for {usd_in_words(film['budget'])}"
-        assert film["budget"] == pytest.approx(4e7, rel=0.1)
+        assert film["budget"] == pytest.approx(4e7, rel=0.3)
 
 
 def test_success_has_no_comparables(forecasts):
