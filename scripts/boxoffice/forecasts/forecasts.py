@@ -41,7 +41,7 @@ from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 MOST_APART = 0.1
 MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
 FARTHEST = 9  # years ahead that backtests look
-SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known of every other one
+SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known above all if it is high
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
