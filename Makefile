@@ -65,7 +65,7 @@ bench: setup ## Measure service, start-up and scored tables (needs wrk), then em
 
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter, in the environment of the stages
-	env $$(python scripts/boxoffice/compute.py) jupyter lab --notebook-dir=notebooks
+	env $$(python scripts/boxoffice/core/compute.py) jupyter lab --notebook-dir=notebooks
 
 .PHONY: tmdb5000
 tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into reports/tmdb5000

@@ -27,9 +27,9 @@ from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.together import Together
 from app.uploads import Streamed, UploadRoute, begun, shown_name, stored
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import Format, TableError, iter_scored
-from boxoffice.model_files import ModelFileError
 
 ABOUT = """
 What will a film earn, and will it pay off?

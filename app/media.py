@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.model_files import ModelFileError, checked_bytes, load_card
 from boxoffice.media.files import MediaError
-from boxoffice.model_files import ModelFileError, checked_bytes, load_card
 
 NAMES = ("poster", "multimodal")
 NO_TORCH = "the package torch is not installed: install the packages of the media models"

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 PREFIX = "BOXOFFICE_"
 KIB, MIB, GIB = 1024, 1024**2, 1024**3

@@ -46,9 +46,9 @@ import seaborn as sns
 from IPython.display import Markdown
 from sklearn.metrics import roc_curve
 
-from boxoffice import paths, reports
 from boxoffice.audience import hits, segments
 from boxoffice.audience.engagement import FEATURES, read_engagement
+from boxoffice.core import paths, reports
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.tabular import plots
 from boxoffice.tabular.evaluation import Evaluation, success_task

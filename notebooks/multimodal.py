@@ -58,7 +58,8 @@ import seaborn as sns
 from IPython.display import Markdown
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.films.text import film_text
 from boxoffice.media import encoders
 from boxoffice.media.embeddings import embed_texts
@@ -90,7 +91,6 @@ from boxoffice.networks.multimodal_model import (
 from boxoffice.networks.plots import draw_intervals, draw_losses
 from boxoffice.networks.revenue_classes import CLASSES, class_edges
 from boxoffice.networks.training import Settings, forget, live_log
-from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.tabular.selection import as_list
 
 sns.set_theme(style="whitegrid", palette="deep")

@@ -51,7 +51,8 @@ import seaborn as sns
 from IPython.display import Markdown
 from PIL import Image
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.films.forecast_errors import residual_quantiles
 from boxoffice.films.splits import random_parts, temporal_parts
 from boxoffice.media.embeddings import embed_posters
@@ -71,7 +72,6 @@ from boxoffice.networks.metadata import fact_forecasts, learned_from
 from boxoffice.networks.plots import draw_intervals, draw_losses
 from boxoffice.networks.poster_model import poster_rows, train_revenue
 from boxoffice.networks.training import Settings, forget, live_log, side_by_side
-from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.tabular.intervals import interval_scores
 
 sns.set_theme(style="whitegrid", palette="deep")

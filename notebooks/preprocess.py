@@ -35,8 +35,8 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown
 
-from boxoffice import paths, reports
 from boxoffice.audience import engagement
+from boxoffice.core import paths, reports
 from boxoffice.films.credits import ROLES, company_names, credit_roles, people_names
 from boxoffice.films.features import (
     CLASSIC_GENRES,

@@ -44,7 +44,7 @@ import pooch
 import seaborn as sns
 from IPython.display import Markdown
 
-from boxoffice import paths, reports
+from boxoffice.core import paths, reports
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import FEATURE_SETS, as_stated
 from boxoffice.films.history import FILES, write_history

@@ -34,8 +34,8 @@ from IPython.display import Markdown
 
 from boxoffice.audience import segments
 from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.paths import RAW, SYNTHETIC
-from boxoffice.reports import save_plot, save_plot_data, save_table, write_metrics
+from boxoffice.core.paths import RAW, SYNTHETIC
+from boxoffice.core.reports import save_plot, save_plot_data, save_table, write_metrics
 from boxoffice.tabular.export import export_model
 
 sns.set_theme(style="whitegrid", palette="deep")

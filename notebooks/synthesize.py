@@ -40,9 +40,9 @@ from PIL import Image
 
 from boxoffice.audience import copula, fidelity
 from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.files import replacing
-from boxoffice.paths import PROCESSED, RAW, SYNTHETIC
-from boxoffice.reports import save_plot, save_table, write_metrics
+from boxoffice.core.files import replacing
+from boxoffice.core.paths import PROCESSED, RAW, SYNTHETIC
+from boxoffice.core.reports import save_plot, save_table, write_metrics
 from boxoffice.standins import rendering
 from boxoffice.standins.facts import draw_films, known_before_release, known_genres, shot_frames
 

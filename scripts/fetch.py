@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.sources import cpi as prices
 from boxoffice.sources import open_films as films
 from boxoffice.sources import tmdb5000 as tmdb

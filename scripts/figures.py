@@ -12,8 +12,8 @@ import pandas as pd
 import typer
 from ruamel.yaml import YAML
 
-from boxoffice import paths
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
 from boxoffice.films.features import FEATURE_SETS
 
 ELSEWHERE = paths.REPORTS / "tmdb5000"

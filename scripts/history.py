@@ -7,7 +7,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.history import FILES, write_history
 
 TABLES = ("films.parquet", "people.parquet", "companies.parquet")

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from boxoffice import paths
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
 
 
 def run(*words: str, check: bool = True) -> str:

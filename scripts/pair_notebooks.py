@@ -11,7 +11,7 @@ import jupytext
 import typer
 from nbformat import NotebookNode
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 
 def paired(source: Path) -> NotebookNode:

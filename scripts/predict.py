@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from boxoffice import paths
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import faults
 from boxoffice.forecasts.table_files import open_table
 from boxoffice.forecasts.tables import TableError, score_file
-from boxoffice.model_files import ModelFileError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 

@@ -12,8 +12,8 @@ import typer
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from boxoffice import paths
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 

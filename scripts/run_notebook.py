@@ -25,9 +25,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
-from boxoffice import paths
-from boxoffice.compute import environment
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.compute import environment
+from boxoffice.core.files import replacing
 from render_pages import write_page
 
 KERNEL = "python3"

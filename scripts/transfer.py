@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import typer
 
-from boxoffice import paths
-from boxoffice.files import SourceError
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError
+from boxoffice.core.model_files import ModelFileError
+from boxoffice.core.reports import write_json
 from boxoffice.films.features import IMPLAUSIBLE_BUDGET
 from boxoffice.films.matching import same_films
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_file
-from boxoffice.model_files import ModelFileError
-from boxoffice.reports import write_json
 
 SOURCE = "tmdb5000"
 LEAST_USD = IMPLAUSIBLE_BUDGET  # below it amounts are in another unit (7 for 7 million, say)

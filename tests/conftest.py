@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 from ruamel.yaml import YAML
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 SMALL = Path(__file__).with_name("small.yaml")
 EVERY = 8  # one film in so many

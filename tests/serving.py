@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 CLASSIC = {
     "budget": 237000000,

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from app.page.pictures import fault, render
-from boxoffice.files import replacing
+from boxoffice.core.files import replacing
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import FIELD_OF_COLUMN, REQUIRED_COLUMNS, TEXT_COLUMNS
 from boxoffice.forecasts.tables import CLIENT_ROWS, Summary, TableError, score_file

@@ -14,8 +14,8 @@ import pandas as pd
 import torch
 import typer
 
-from boxoffice import paths
-from boxoffice.compute import cores, device, environment, is_exact
+from boxoffice.core import paths
+from boxoffice.core.compute import cores, device, environment, is_exact
 from boxoffice.media.embeddings import embed_posters, embed_trailers
 from boxoffice.media.encoders import (
     BATCH,

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks import rivals as bench_rivals
 from benchmarks import tables as bench_tables
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS
 
 FOLDER = Path(__file__).resolve().parent

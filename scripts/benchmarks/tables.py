@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import trange
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.features import CLASSIC_GENRES, column_name
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import ChunkReader

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from serving import CLASSIC, eventually, free_port, get
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 ROOT = paths.ROOT
 DOCKERFILE = DockerfileParser(path=str(ROOT / "Dockerfile"))
@@ -189,7 +189,7 @@ def test_one_port_is_exposed_served_and_checked():
 def test_only_what_is_copied_reaches_the_engine():
     assert copied() == {"Pipfile", "Pipfile.lock", "scripts/boxoffice", "app", "models"}
     of_the_engine = {"Dockerfile", ".dockerignore"}  # which it always reads
-    assert {"app/main.py", "Pipfile.lock", "scripts/boxoffice/paths.py"} <= context()
+    assert {"app/main.py", "Pipfile.lock", "scripts/boxoffice/core/paths.py"} <= context()
     assert not [
         name
         for name in context() - of_the_engine

@@ -27,7 +27,7 @@ from app.page.pictures import LEAST, MOST, Scale
 from app.page.table import EXAMPLE_TABLE
 from app.page.words import effect_on_chance, effect_on_revenue, in_ten, labelled, money, percent
 from app.settings import Settings
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.request import faults
 from boxoffice.forecasts.tables import score_file
 

@@ -25,7 +25,7 @@ from app import schemas
 from app.main import create_app
 from app.media import Media
 from app.settings import Settings
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_file
 

@@ -19,7 +19,7 @@ import pytest
 from serving import CLASSIC, WATCHED, serving
 
 from app import schemas
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_file
 

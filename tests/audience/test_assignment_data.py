@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 
 COLUMNS = "movie_id,avg_watch_time,completion_rate,ratings_count,avg_rating,hit"
 GIVEN = [

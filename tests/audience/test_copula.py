@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from boxoffice.audience import copula
 from boxoffice.audience.engagement import COLUMNS, FEATURES, TARGET, read_engagement
 from boxoffice.audience.fidelity import hit_correlations
-from boxoffice.paths import RAW
+from boxoffice.core.paths import RAW
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.floats(0, 1)

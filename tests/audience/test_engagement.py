@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.audience.engagement import COLUMNS, FEATURES, PROXIES, from_films, read_engagement
-from boxoffice.paths import RAW
+from boxoffice.core.paths import RAW
 
 HEADER = ",".join(COLUMNS)
 

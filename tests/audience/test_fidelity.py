@@ -7,7 +7,7 @@ import pytest
 
 from boxoffice.audience import copula, fidelity
 from boxoffice.audience.engagement import FEATURES, read_engagement
-from boxoffice.paths import RAW
+from boxoffice.core.paths import RAW
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from boxoffice.audience import copula, hits
 from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
 from boxoffice.audience.segments import SCORES
-from boxoffice.paths import RAW
+from boxoffice.core.paths import RAW
 from boxoffice.tabular.export import convert
 
 GRIDS = {"random_forest": {"model__max_depth": [3, 6]}, "xgboost": {"model__max_depth": [2]}}

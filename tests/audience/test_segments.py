@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from boxoffice.audience import copula, segments
 from boxoffice.audience.engagement import FEATURES, TARGET, read_engagement
-from boxoffice.paths import RAW
+from boxoffice.core.paths import RAW
 from boxoffice.tabular.export import convert
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from boxoffice.core.paths import RAW
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import (
     AFTER_RELEASE,
@@ -22,7 +23,6 @@ from boxoffice.films.features import (
     without_absent,
 )
 from boxoffice.films.schema import clean, read_source
-from boxoffice.paths import RAW
 from boxoffice.tabular.export import unit
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.films.money import SUCCESS_MULTIPLE, log_prices
 from boxoffice.films.schema import clean, read_source, read_text
 

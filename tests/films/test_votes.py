@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.matching import same_films
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.votes import (

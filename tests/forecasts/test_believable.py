@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.money import log_prices
 from boxoffice.forecasts.forecasts import MOST_APART, Forecasts
 from boxoffice.forecasts.request import faults

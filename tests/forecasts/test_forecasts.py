@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.credits import MOST
 from boxoffice.films.money import log_prices
 from boxoffice.films.votes import read_as
@@ -22,7 +23,6 @@ from boxoffice.forecasts.request import (
     Film,
     example,
 )
-from boxoffice.model_files import ModelFileError
 from boxoffice.tabular.export import run_model
 
 # Inside every training range; the models' source has no popularity.

@@ -7,10 +7,10 @@ import sys
 import pandas as pd
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.history import FILES, write_history
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.model_files import ModelFileError
 
 COMMAND = paths.ROOT / "scripts" / "history.py"
 TABLES = ("films.parquet", "people.parquet", "companies.parquet")

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.comparables import Comparables, compared_facts
 from boxoffice.films.money import log_prices, usd_in_words
 from boxoffice.forecasts.comparables import KnownFilms
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS
 from boxoffice.forecasts.tables import score_file
-from boxoffice.model_files import ModelFileError
 
 ROLES = ("director", "cast", "companies")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import (
     AFTER_RELEASE_FIELDS,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import GENRES, column_name, film_facts
 from boxoffice.films.schema import clean, read_source

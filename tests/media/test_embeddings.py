@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from pooch import file_hash
 
-from boxoffice.compute import EXACT_TORCH
+from boxoffice.core.compute import EXACT_TORCH
 from boxoffice.media import embeddings
 from boxoffice.media.embeddings import (
     CacheError,

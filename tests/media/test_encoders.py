@@ -13,7 +13,7 @@ from huggingface_hub import close_session
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from boxoffice.compute import threads
+from boxoffice.core.compute import threads
 from boxoffice.media.encoders import (
     ARCHITECTURES,
     BATCH,

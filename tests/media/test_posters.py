@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from boxoffice.files import STAND_IN
+from boxoffice.core.files import STAND_IN
 from boxoffice.media.files import MediaError
 from boxoffice.media.posters import find_posters, poster_is_stand_in, read_poster
 

@@ -11,7 +11,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from boxoffice.files import STAND_IN
+from boxoffice.core.files import STAND_IN
 from boxoffice.media import trailers
 from boxoffice.media.files import MediaError
 from boxoffice.media.trailers import (

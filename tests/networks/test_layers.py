@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from boxoffice import paths
-from boxoffice.model_files import ModelFileError, load_card
+from boxoffice.core import paths
+from boxoffice.core.model_files import ModelFileError, load_card
 from boxoffice.networks.layers import (
     AudioNetwork,
     FusionNetwork,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts
 from boxoffice.films.schema import clean, read_source

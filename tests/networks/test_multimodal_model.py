@@ -183,7 +183,7 @@ def exported_network(folder, **widths):
         "not_for": [],
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("boxoffice.paths.MODELS", folder)
+        patch.setattr("boxoffice.core.paths.MODELS", folder)
         save_network("multimodal", trained.network, card)
     return folder, trained.network
 

@@ -161,7 +161,7 @@ def exported(files, tmp_path_factory):
         "not_for": [],
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("boxoffice.paths.MODELS", folder)
+        patch.setattr("boxoffice.core.paths.MODELS", folder)
         save_network("poster", trained.network, card)
     return folder, forecast, trained, rows
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from boxoffice import paths
-from boxoffice.compute import environment
+from boxoffice.core import paths
+from boxoffice.core.compute import environment
 
 BITS = Path(__file__).with_name("bits.py")
 QEMU = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.networks import training
 from boxoffice.networks.training import Rows, Settings, fit_network, live_log, predict, side_by_side
 

@@ -17,7 +17,7 @@ from benchmarks import rivals as bench_rivals
 from benchmarks import service as bench_service
 from benchmarks import tables as bench_tables
 from benchmarks.service import BenchError, Line, Part
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.forecasts.request import CLASSIC_FIELDS, faults
 
 COMMAND = [sys.executable, paths.ROOT / "scripts" / "benchmarks" / "service.py"]

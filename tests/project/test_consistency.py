@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 import pair_notebooks
 import run_notebook
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.splits import SPLITS
 from boxoffice.networks.multimodal_model import combinations_of
@@ -170,14 +170,13 @@ def imported(path):
 
 
 def module_of(name):
-    """The file of the package that a dotted name such as `boxoffice.paths.ROOT` is in, or None."""
+    """The file of the package that a name such as `boxoffice.core.paths.ROOT` is in, or None."""
     first, *rest = name.split(".")
     if first != PACKAGE.name or not rest:
         return None
-    places = [PACKAGE.joinpath(*rest[:depth]).with_suffix(".py") for depth in (1, 2)]
-    found = [place for place in places if place.exists()]
-    assert found, f"{name} is no module of the package"
-    return found[0]
+    place = PACKAGE.joinpath(*rest[:2]).with_suffix(".py")
+    assert place.exists(), f"{name} is no module of the package"
+    return place
 
 
 def modules(*files):
@@ -191,14 +190,8 @@ def modules(*files):
 
 
 def room_of(module):
-    """`films` for films/credits.py; `root` for what lies in the package itself."""
-    return "root" if module.parent == PACKAGE else module.parent.name
-
-
-def place_of(module):
-    """What dvc.yaml names: the folder of a room, or a module of the root."""
-    place = module if room_of(module) == "root" else module.parent
-    return place.relative_to(ROOT).as_posix()
+    """`films` for films/credits.py."""
+    return module.relative_to(PACKAGE).parts[0]
 
 
 def is_code(name):
@@ -210,13 +203,13 @@ def test_the_rooms_that_a_stage_depends_on_are_those_it_imports(stage):
     notebook = paths.NOTEBOOKS / f"{stage}.py"
     runner = ROOT / "scripts" / "run_notebook.py"
     code = {path.relative_to(ROOT).as_posix() for path in (notebook, runner)}
-    code |= {place_of(module) for module in modules(notebook, runner)}
+    code |= {f"scripts/boxoffice/{room_of(module)}" for module in modules(notebook, runner)}
     assert sorted(filter(is_code, deps(stage))) == sorted(code)
 
 
-# Which rooms a room may import, beside the root and itself (docs/extending.md says what they hold).
+# Which rooms a room may import, beside core and itself (docs/extending.md says what they hold).
 ROOMS = {
-    "root": set(),
+    "core": set(),
     "films": set(),
     "tabular": {"films"},
     "audience": {"tabular"},
@@ -232,13 +225,13 @@ def test_docs_name_these_rooms_and_what_they_may_import():
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \|[^|]+\|([^|]*)\|$", text, re.MULTILINE)
     assert {room: set(re.findall(r"`(\w+)`", may)) for room, may in rows} == ROOMS
-    assert set(ROOMS) == {"root"} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert set(ROOMS) == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
 def test_rooms_import_only_what_they_may():
-    for module in PACKAGE.rglob("*.py"):
+    for module in PACKAGE.glob("*/*.py"):
         reached = {room_of(module_of(name)) for name in imported(module) if module_of(name)}
-        allowed = ROOMS[room_of(module)] | {room_of(module), "root"}
+        allowed = ROOMS[room_of(module)] | {room_of(module), "core"}
         assert reached <= allowed, f"{module.relative_to(PACKAGE)} imports {reached - allowed}"
 
 

@@ -11,7 +11,7 @@ import figures
 import run_notebook
 from app.main import create_app
 from app.settings import Settings
-from boxoffice import paths
+from boxoffice.core import paths
 
 PAGES = [paths.ROOT / "README.md", *sorted((paths.ROOT / "docs").glob("*.md"))]
 READMES = sorted((paths.RAW).glob("*/README.md"))

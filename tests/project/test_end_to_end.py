@@ -10,7 +10,7 @@ from conftest import RAW, SMALL
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from boxoffice.compute import environment
+from boxoffice.core.compute import environment
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.splits import SPLITS
 from run_notebook import notebook_defaults, read_params, stage_params

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 import measure
-from boxoffice import paths
+from boxoffice.core import paths
 
 
 @pytest.fixture

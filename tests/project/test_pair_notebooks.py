@@ -6,7 +6,7 @@ import jupytext
 import pytest
 
 import pair_notebooks
-from boxoffice import paths
+from boxoffice.core import paths
 
 SOURCE = """\
 # ---

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import render_pages
 import run_notebook
-from boxoffice import paths
+from boxoffice.core import paths
 from run_notebook import (
     StageError,
     notebook_defaults,

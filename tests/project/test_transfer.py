@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import figures
 import transfer
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.matching import same_films
 
 SCORES = ("pre_release", "facts", "classic", "pre_release_after_2010")

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import fetch
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.sources.cpi import SERIES, read_prices
 
 ROWS = [

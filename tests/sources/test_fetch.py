@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from boxoffice import paths
-from boxoffice.files import SourceError
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError
 from boxoffice.sources import open_films, tmdb5000
 
 CONTENT = {

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from typer.testing import CliRunner, Result
 
 import fetch
-from boxoffice import paths
-from boxoffice.files import SourceError
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError
 from boxoffice.sources import tmdb5000, tmdb_api, tmdb_media
 from boxoffice.sources.tmdb_api import Key, ServiceFault, Tmdb, Unavailable
 

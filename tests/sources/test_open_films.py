@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.films import schema as sources
 from boxoffice.films.features import GENRES
 from boxoffice.sources import open_films

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from boxoffice.files import STAND_IN
+from boxoffice.core.files import STAND_IN
+from boxoffice.core.paths import RAW
 from boxoffice.films.credits import credit_roles, people_names
 from boxoffice.films.features import GENRES, film_facts, without_absent
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import add_splits
-from boxoffice.paths import RAW
 from boxoffice.standins import rendering
 from boxoffice.standins.facts import LOOKS, Facts, draw_films, finish, known_before_release
 from boxoffice.standins.pictures import poster

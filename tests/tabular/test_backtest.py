@@ -7,12 +7,12 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from boxoffice.core.paths import RAW
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
 from boxoffice.films.money import log_amounts
 from boxoffice.films.schema import clean, read_source
-from boxoffice.paths import RAW
 from boxoffice.tabular.backtest import (
     FEWEST_SCORED,
     FEWEST_TRAINING,

@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold
 
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films.schema import clean, read_source

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
-from boxoffice import paths
 from boxoffice.audience import engagement, hits, segments
+from boxoffice.core import paths
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
@@ -182,7 +182,7 @@ def test_the_same_model_gives_the_same_bytes(fitted, models_folder):
 
 CONVERTED_ELSEWHERE = """
 import hashlib
-from boxoffice import paths
+from boxoffice.core import paths
 from boxoffice.tabular import export, models
 from boxoffice.audience import hits
 from boxoffice.audience.engagement import read_engagement

@@ -10,11 +10,11 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from boxoffice.core.paths import RAW
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.splits import SPLITS, add_splits
-from boxoffice.paths import RAW
 from boxoffice.tabular.export import unit
 from boxoffice.tabular.models import revenue_baselines
 from boxoffice.tabular.pipelines import film_pipeline, fit_films, fit_params, with_history

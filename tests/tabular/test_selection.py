@@ -8,10 +8,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from boxoffice.core.paths import RAW
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import FEATURE_SETS, film_facts, input_columns
 from boxoffice.films.schema import clean, read_source
-from boxoffice.paths import RAW
 from boxoffice.tabular.pipelines import film_pipeline, fit_params
 from boxoffice.tabular.selection import Folds, as_list, in_words
 

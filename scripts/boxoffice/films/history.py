@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from boxoffice.core.reports import write_parquet
 from boxoffice.films.credits import ROLES, known_names
-from boxoffice.reports import write_parquet
 
 FILES = ("history.parquet", "names.parquet")
 _COLUMNS = ("id", "title", "release_date", "log_budget", "log_revenue", "genres", "certificate")

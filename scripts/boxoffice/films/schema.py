@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE, log_amounts
 
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"

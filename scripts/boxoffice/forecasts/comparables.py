@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.comparables import (
     MOST_COMPARABLES,
     UNKNOWN_CERTIFICATE,
@@ -15,7 +16,6 @@ from boxoffice.films.comparables import (
 from boxoffice.films.features import CERTIFICATES, GENRES, approximate_days, genre_column
 from boxoffice.films.money import log_prices, usd_in_words
 from boxoffice.forecasts.canonical import Films
-from boxoffice.model_files import ModelFileError
 
 # In words, what two films share that name the same one in a role.
 _SHARED = {

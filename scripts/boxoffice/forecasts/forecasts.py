@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.model_files import ExportedModel, ModelFileError, checked_bytes
 from boxoffice.films import votes
 from boxoffice.films.forecast_errors import ForecastErrors
 from boxoffice.films.history import FILES
@@ -34,7 +35,6 @@ from boxoffice.forecasts.drivers import (
 from boxoffice.forecasts.features import Past, features_of, release_days
 from boxoffice.forecasts.names import Names
 from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
-from boxoffice.model_files import ExportedModel, ModelFileError, checked_bytes
 
 # The chance of success may differ from what the forecast of revenue and its errors imply, but by no
 # more than this: the two answers must not contradict each other.

@@ -21,8 +21,8 @@ import torch
 from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
-from boxoffice import paths
-from boxoffice.compute import device, is_exact
+from boxoffice.core import paths
+from boxoffice.core.compute import device, is_exact
 from boxoffice.media.encoders import BATCH, IMAGE_SIZE, ImageEncoder, TextEncoder, workers
 from boxoffice.media.files import MediaError
 from boxoffice.media.posters import read_poster

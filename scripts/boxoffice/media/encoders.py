@@ -27,7 +27,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as transforms
 from tqdm import TqdmWarning
 
-from boxoffice.compute import cores, device, threads
+from boxoffice.core.compute import cores, device, threads
 
 IMAGE_SIZE = 224
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -10,7 +10,7 @@ import pandas as pd
 from pooch import file_hash
 from tqdm import tqdm
 
-from boxoffice.compute import cores
+from boxoffice.core.compute import cores
 
 _NAMED = 3  # duplicates that a reason names
 

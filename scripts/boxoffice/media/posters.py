@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from boxoffice.files import STAND_IN
+from boxoffice.core.files import STAND_IN
 from boxoffice.media.files import MediaError, find_files
 
 POSTER_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 
-from boxoffice.files import STAND_IN
+from boxoffice.core.files import STAND_IN
 from boxoffice.media.files import MediaError, find_files
 
 TRAILER_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from boxoffice import paths
-from boxoffice.model_files import checked_bytes, write_model
+from boxoffice.core import paths
+from boxoffice.core.model_files import checked_bytes, write_model
 from boxoffice.networks.revenue_classes import CLASSES
 
 AUDIO_DIM = 1024

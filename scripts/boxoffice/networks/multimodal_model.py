@@ -11,11 +11,11 @@ import torch
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from boxoffice import paths
+from boxoffice.core import paths
+from boxoffice.core.model_files import load_card
 from boxoffice.media.embeddings import embed_trailers
 from boxoffice.media.encoders import ImageEncoder, image_encoder, text_encoder
 from boxoffice.media.trailers import find_trailers, read_trailer, trailer_is_stand_in
-from boxoffice.model_files import load_card
 from boxoffice.networks.layers import FusionNetwork, OrdinalCrossEntropy, load_weights, pool_frames
 from boxoffice.networks.poster_model import interval_95, resampled
 from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class

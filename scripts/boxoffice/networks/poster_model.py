@@ -11,12 +11,12 @@ from pooch import file_hash
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from boxoffice import paths
-from boxoffice.compute import cores
+from boxoffice.core import paths
+from boxoffice.core.compute import cores
+from boxoffice.core.model_files import load_card
 from boxoffice.media.embeddings import augmented
 from boxoffice.media.encoders import image_encoder, normalized
 from boxoffice.media.posters import read_poster
-from boxoffice.model_files import load_card
 from boxoffice.networks.layers import RevenueNetwork, load_weights
 from boxoffice.networks.training import Rows, Settings, Trained, fit_network, predict
 

@@ -18,10 +18,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from boxoffice import paths
-from boxoffice.compute import cores, device, is_exact, threads
-from boxoffice.files import replacing
-from boxoffice.reports import rounded
+from boxoffice.core import paths
+from boxoffice.core.compute import cores, device, is_exact, threads
+from boxoffice.core.files import replacing
+from boxoffice.core.reports import rounded
 
 if TYPE_CHECKING:  # prediction needs no DVCLive
     from dvclive import Live

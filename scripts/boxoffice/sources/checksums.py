@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pooch
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 
 
 def require(path: Path, sha256: str, remedy: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from boxoffice.files import SourceError, replacing
+from boxoffice.core.files import SourceError, replacing
 from boxoffice.films.money import BASE, CPI
 
 PACKAGE = "cpi==2.1.0"  # PyPI

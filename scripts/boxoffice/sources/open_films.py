@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import pycountry
 
-from boxoffice import paths
-from boxoffice.files import SourceError, replacing
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError, replacing
 from boxoffice.films.credits import title_key
 from boxoffice.films.features import GENRE_IDS
 from boxoffice.films.money import SUCCESS_MULTIPLE

@@ -7,8 +7,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from boxoffice import paths
-from boxoffice.files import SourceError, replacing
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError, replacing
 from boxoffice.sources import checksums
 
 TMDB5000 = paths.RAW / "tmdb5000"

@@ -10,7 +10,7 @@ from requests.auth import AuthBase
 from requests_ratelimiter import LimiterSession
 from urllib3.util import Retry
 
-from boxoffice.files import SourceError
+from boxoffice.core.files import SourceError
 from boxoffice.films.credits import title_key
 
 ADDRESS = "https://api.themoviedb.org/3"

@@ -17,8 +17,8 @@ from yt_dlp import YoutubeDL
 from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import YoutubeDLError
 
-from boxoffice import paths
-from boxoffice.files import SourceError, replacing
+from boxoffice.core import paths
+from boxoffice.core.files import SourceError, replacing
 from boxoffice.films import schema as films
 from boxoffice.media import posters, trailers
 from boxoffice.sources import tmdb5000, tmdb_api

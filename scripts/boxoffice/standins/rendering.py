@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 from tqdm import tqdm
 
-from boxoffice.files import STAND_IN, replacing
+from boxoffice.core.files import STAND_IN, replacing
 from boxoffice.standins.facts import Facts, finish, look_of, shot_frames
 from boxoffice.standins.pictures import COSINE, poster, scene, write
 

@@ -21,8 +21,8 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
+from boxoffice.core.model_files import FEATURE_NAMES, write_model
 from boxoffice.films.money import BASE
-from boxoffice.model_files import FEATURE_NAMES, write_model
 from boxoffice.tabular.models import BudgetTail
 
 _OPSET = 17

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boxoffice import paths
-from boxoffice.files import replacing
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
 
 if TYPE_CHECKING:  # the service has no matplotlib
     from matplotlib.figure import Figure

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from boxoffice import paths
-from boxoffice.files import replacing
-from boxoffice.reports import write_json
+from boxoffice.core import paths
+from boxoffice.core.files import replacing
+from boxoffice.core.reports import write_json
 
 # Set before ONNX Runtime is imported: it would report its use over the network.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

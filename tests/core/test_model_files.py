@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
+from boxoffice.core.model_files import BLOCK, ExportedModel, ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.model_files import BLOCK, ExportedModel, ModelFileError
 from boxoffice.tabular.export import run_model
 
 TABULAR = (

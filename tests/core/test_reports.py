@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from boxoffice import paths, reports
-from boxoffice.files import replacing
-from boxoffice.reports import rounded, write_json
+from boxoffice.core import paths, reports
+from boxoffice.core.files import replacing
+from boxoffice.core.reports import rounded, write_json
 
 
 @pytest.fixture
