@@ -522,7 +522,7 @@ def stage_picture(runs: Runs) -> str:
     nodes, edges, answering = [], [], []
     for stage, settings in stages.items():
         deps = [resolved(path) for path in named(settings["deps"])]
-        rooms = [Path(path).name for path in deps if re.fullmatch(r"scripts/boxoffice/\w+", path)]
+        rooms = re.findall(r"scripts/boxoffice/(?!core)(\w+)", " ".join(deps))
         nodes.append(f'    {stage}["<b>{stage}</b><br/>{", ".join(rooms)}"]')
         raw = ["raw"] if any(path.startswith("data/raw/") for path in deps) else []
         makers = [other for other in stages if set(named(stages[other]["outs"])) & set(deps)]
