@@ -152,6 +152,7 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
 def _add_films(app: FastAPI) -> None:
     forecasts = app.state.forecasts
     revenues, successes = Together(forecasts.revenues), Together(forecasts.successes)
+    compared = Together(forecasts.all_comparables)
     described_film = Body(openapi_examples=schemas.FILM_EXAMPLES)
     described_engagement = Body(openapi_examples=schemas.ENGAGEMENT_EXAMPLES)
 
@@ -162,6 +163,10 @@ def _add_films(app: FastAPI) -> None:
     async def success(film: Annotated[schemas.Film, described_film]):
         """Whether a film will earn more than 1.5 times its budget."""
         return await successes.ask(film.__dict__)
+
+    async def comparables(film: Annotated[schemas.Film, described_film]):
+        """The known films that are most like a film, and what they earned."""
+        return await compared.ask(film.__dict__)
 
     async def hit(film: Annotated[schemas.Engagement, described_engagement]):
         """Whether a film is a hit with those who watch it."""
@@ -174,6 +179,7 @@ def _add_films(app: FastAPI) -> None:
     for endpoint, answer in (
         (revenue, schemas.Revenue),
         (success, schemas.Success),
+        (comparables, schemas.Comparables),
         (hit, schemas.Hit),
         (segment, schemas.Segment),
     ):

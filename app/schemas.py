@@ -114,8 +114,13 @@ class Revenue(BaseModel):
     model: str = _says(MODEL, "revenue_classic")
     drivers: list[Driver] = DRIVERS
     warnings: list[str] = WARNINGS
+
+
+class Comparables(BaseModel):
+    """The known films that are most like the one asked about."""
+
     comparables: list[Comparable] = _says(
-        "Up to five known films that are most like it, the nearest first.", [example(Comparable)]
+        "Up to five of them, the nearest first.", [example(Comparable)]
     )
 
 

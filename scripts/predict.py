@@ -83,7 +83,11 @@ def predict(
 def predict_film(text: str, forecasts: Forecasts) -> None:
     """Print what the API says of a film, as JSON."""
     film = stated_film(text)
-    answer = {"revenue": forecasts.revenue(film), "success": forecasts.success(film)}
+    answer = {
+        "revenue": forecasts.revenue(film),
+        "success": forecasts.success(film),
+        **forecasts.comparables(film),
+    }
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 

@@ -199,6 +199,7 @@ class FilmAnswers:
         if wrong:
             return render("faults", heading="Please check the form", faults=labelled(wrong))
         revenue, success = self._forecasts.revenue(film), self._forecasts.success(film)
+        comparables = self._forecasts.comparables(film)["comparables"]
         card = self._forecasts.cards[revenue["model"]]
         return render(
             "film",
@@ -209,7 +210,7 @@ class FilmAnswers:
             warnings=[
                 plain(text) for text in dict.fromkeys(revenue["warnings"] + success["warnings"])
             ],
-            picture=self._scale.picture(revenue, film["release_year"]),
+            picture=self._scale.picture(revenue, comparables, film["release_year"]),
             success=success,
             multiple=PAYS_OFF,
             goal=PAYS_OFF * film["budget"],

@@ -98,8 +98,8 @@ class Scale:
             }
         return sorted(chosen.values(), key=lambda film: film["revenue"])
 
-    def comparables(self, answer: Mapping) -> list[dict]:
-        """The comparable films of an answer as `named` gives films, the nearest first."""
+    def compared(self, comparables: list[dict]) -> list[dict]:
+        """Comparable films as `named` gives films, the nearest first."""
         return [
             {
                 "title": film["title"],
@@ -108,15 +108,20 @@ class Scale:
                 "place": self.place(film["revenue"]),
                 "why": film["why"],
             }
-            for film in answer["comparables"]
+            for film in comparables
         ]
 
-    def picture(self, answer: Mapping | None = None, year: int | None = None) -> dict:
+    def picture(
+        self,
+        answer: Mapping | None = None,
+        comparables: list[dict] | None = None,
+        year: int | None = None,
+    ) -> dict:
         """What the template `scale` needs.
 
-        Without a forecast of revenue it shows the known films alone. With a year it names the
-        forecast's comparable films, which earned so much in dollars of that year, and else others
-        that most people know.
+        Without a forecast of revenue it shows the known films alone. With a forecast it names the
+        comparable films, which earned so much in dollars of that year, and else others that most
+        people know.
         """
         picture = {
             "outline": self.outline,
@@ -128,10 +133,10 @@ class Scale:
         if answer is None:
             return picture | _with_levels(self.named(*UNASKED))
         usd, interval = answer["predicted_revenue"], answer["interval"]
-        if year is None:
+        if comparables is None:
             named = self.named(interval["lower"], interval["upper"])
         else:
-            named = self.comparables(answer)
+            named = self.compared(comparables)
         picture |= _with_levels(named)
         picture["forecast"] = {
             "usd": usd,

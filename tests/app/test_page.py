@@ -641,7 +641,7 @@ def test_comparable_films_are_listed_with_what_they_earned(page, app):
     page.get_by_role("button", name=EXAMPLES[1]["title"]).click()
     shown = answer(page)
     film = stated_film(example(1, date.today()))
-    comparables = app.state.forecasts.revenue(film)["comparables"]
+    comparables = app.state.forecasts.comparables(film)["comparables"]
     assert len(comparables) == 5
     expect(shown.get_by_role("heading", name="Comparable films")).to_be_visible()
     expect(shown).to_contain_text("what they earned in dollars of 2012")
@@ -674,8 +674,8 @@ def test_numbers_that_would_meet_stand_below_each_other():
         for usd in (1e8, 1e6, 1.1e8, 1e6)
     ]
     interval = {"lower": 1e5, "upper": 1e9}
-    answered = {"predicted_revenue": 1e7, "interval": interval, "comparables": comparables}
-    picture = Scale(films).picture(answered, 2001)
+    answered = {"predicted_revenue": 1e7, "interval": interval}
+    picture = Scale(films).picture(answered, comparables, 2001)
     assert [film["level"] for film in picture["named"]] == [0, 0, 1, 1]
     assert picture["levels"] == 2
     assert picture["comparables_in"] == 2001

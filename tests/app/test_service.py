@@ -126,6 +126,7 @@ def test_hit_and_segment(client, forecasts):
         ("/predict/revenue", schemas.PRE_RELEASE_EXAMPLE, schemas.Revenue),
         ("/predict/success", CLASSIC, schemas.Success),
         ("/predict/success", schemas.PRE_RELEASE_EXAMPLE, schemas.Success),
+        ("/predict/comparables", schemas.PRE_RELEASE_EXAMPLE, schemas.Comparables),
         ("/predict/hit", WATCHED, schemas.Hit),
         ("/predict/segment", WATCHED, schemas.Segment),
     ],

@@ -68,6 +68,7 @@ def right_trials(forecasts, folder):
             ("/predict/revenue", forecasts.revenue, film),
             ("/predict/success", forecasts.success, film),
             ("/predict/revenue", forecasts.revenue, early),
+            ("/predict/comparables", forecasts.comparables, early),
             ("/predict/hit", forecasts.hit, watched),
             ("/predict/segment", forecasts.segment, watched),
         ):

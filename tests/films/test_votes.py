@@ -64,7 +64,7 @@ def test_the_way_there_and_back_ends_where_it_began():
 
 def test_in_words():
     words = "11,800 of TMDB's, read as about 244,000 of IMDb's"
-    assert read_in_words(11_800, "tmdb", "imdb") == words
+    assert read_in_words(np.array([11_800.0]), "tmdb", "imdb") == [words]
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def request_of(film):
 def test_a_request_gets_the_films_that_the_frame_gets_and_what_they_earned(forecasts, films, known):
     asked = films.iloc[::20].reset_index(drop=True)
     places, _ = Comparables(compared_facts(known)).nearest(compared_facts(asked))
-    answers = forecasts.revenues([request_of(film) for _, film in asked.iterrows()])
+    answers = forecasts.all_comparables([request_of(film) for _, film in asked.iterrows()])
     for row, answer in enumerate(answers):
         nearest = known.iloc[places[row]]
         told = pd.DataFrame(answer["comparables"])
@@ -82,7 +82,7 @@ def test_why_says_what_two_films_share(forecasts, known):
     series = known["franchise"].map(lambda ids: ids[0] if len(ids) else None)
     film = known[series == series.value_counts().index[0]].sort_values("release_date").iloc[-1]
     sequel = request_of(film) | {"release_year": 2015, "release_date": "2015-06-19"}
-    found = {each["title"]: each["why"] for each in forecasts.revenue(sequel)["comparables"]}
+    found = {each["title"]: each["why"] for each in forecasts.comparables(sequel)["comparables"]}
     why = found[film["title"]].split(", ")
     assert why[0] == "same series"
     for role, words in (("director", "same director"), ("companies", "same company")):
@@ -93,14 +93,10 @@ def test_why_says_what_two_films_share(forecasts, known):
 
 
 def test_what_is_not_stated_is_not_said_to_be_shared(forecasts):
-    answer = forecasts.revenue({"budget": 4e7, "release_year": 2005})
+    answer = forecasts.comparables({"budget": 4e7, "release_year": 2005})
     for film in answer["comparables"]:
         assert film["why"] == f"made for {usd_in_words(film['budget'])}"
         assert film["budget"] == pytest.approx(4e7, rel=0.3)
-
-
-def test_success_has_no_comparables(forecasts):
-    assert "comparables" not in forecasts.success({"budget": 4e7, "release_year": 2005})
 
 
 def test_credits_that_can_not_be_read_are_no_fault_of_a_rated_film(forecasts, tmp_path):

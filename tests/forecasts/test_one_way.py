@@ -114,6 +114,9 @@ STATED = [
 ]
 
 
+PATHS = ("revenue", "success", "comparables")
+
+
 @pytest.fixture(scope="module")
 def director(models):
     """Name and id of the director with the most training films."""
@@ -241,7 +244,7 @@ def tables(client, models, director, tmp_path_factory):
 def answers(client, forecasts, models, director, tables):
     """What each door answers: lists of a tuple per case, None where it is refused."""
 
-    def of_json(revenue, success):
+    def of_json(revenue, success, comparables):
         ends = revenue["interval"]
         return (
             revenue["predicted_revenue"],
@@ -249,14 +252,15 @@ def answers(client, forecasts, models, director, tables):
             ends["upper"],
             success["probability_success"],
             revenue["model"].removeprefix("revenue_"),
-            *map(in_a_cell, revenue["comparables"]),
+            *map(in_a_cell, comparables),
         )
 
     def api(film):
-        asked = [client.post(f"/predict/{path}", json=film) for path in ("revenue", "success")]
+        asked = [client.post(f"/predict/{path}", json=film) for path in PATHS]
         if {answer.status_code for answer in asked} == {422}:
             return None
-        return of_json(*(answer.json() for answer in asked))
+        revenue, success, compared = (answer.json() for answer in asked)
+        return of_json(revenue, success, compared["comparables"])
 
     def command(film):
         words = ["--film", json.dumps(film), "--models", str(models)]
@@ -264,7 +268,7 @@ def answers(client, forecasts, models, director, tables):
         if isinstance(done.exception, predict.RequestError):
             return None
         answer = json.loads(done.output)
-        return of_json(answer["revenue"], answer["success"])
+        return of_json(answer["revenue"], answer["success"], answer["comparables"])
 
     page_answers = FilmAnswers(forecasts, Scale(forecasts.known_films))
 
@@ -275,14 +279,14 @@ def answers(client, forecasts, models, director, tables):
         html = page_answers.answer(form)
         if "Please check the form" in html:
             return None
-        revenue, success = (
-            ask(stated_film(form)) for ask in (forecasts.revenue, forecasts.success)
-        )
+        stated = stated_film(form)
+        revenue, success = forecasts.revenue(stated), forecasts.success(stated)
+        comparables = forecasts.comparables(stated)["comparables"]
         assert money(revenue["predicted_revenue"]) in html
-        for comparable in revenue["comparables"]:
+        for comparable in comparables:
             assert escape(comparable["title"]) in html
             assert money(comparable["revenue"]) in html
-        return of_json(revenue, success)
+        return of_json(revenue, success, comparables)
 
     columns = ["predicted_revenue", "revenue_lower", "revenue_upper", "probability_success"]
     films = [whole(each, director) for each in STATED]

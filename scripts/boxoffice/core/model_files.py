@@ -143,6 +143,9 @@ class ExportedModel:
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Shape (n,): a regressor's value, or a classifier's probability of its second class."""
         features = np.asarray(features, dtype=np.float32)
+        if len(features) == 1:
+            # ONNX Runtime adds up the trees of a single row in another order than those of several.
+            return self._block(np.repeat(features, 2, axis=0))[:1]
         if len(features) <= BLOCK:
             return self._block(features)
         starts = range(0, len(features), BLOCK)

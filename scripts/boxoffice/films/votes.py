@@ -63,12 +63,13 @@ def read_as(count: np.ndarray, of: str, to: str) -> np.ndarray:
     return np.where(count > 0, np.maximum(np.round(read), 1), count)
 
 
-def read_in_words(count: float, of: str, to: str) -> str:
-    """A number of votes and what it is read as, to three digits.
+def read_in_words(count: np.ndarray, of: str, to: str) -> list[str]:
+    """Numbers of votes and what they are read as, to three digits.
 
     "11,800 of TMDB's, read as about 244,000 of IMDb's", say.
     """
-    read = float(f"{read_as(np.array([count]), of, to)[0]:.3g}")
-    return (
-        f"{count:,.0f} of {VOTE_SOURCES[of]}'s, read as about {read:,.0f} of {VOTE_SOURCES[to]}'s"
-    )
+    return [
+        f"{votes:,.0f} of {VOTE_SOURCES[of]}'s, read as about {float(f'{read:.3g}'):,.0f} of "
+        f"{VOTE_SOURCES[to]}'s"
+        for votes, read in zip(count.tolist(), read_as(count, of, to).tolist(), strict=True)
+    ]

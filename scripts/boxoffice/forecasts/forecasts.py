@@ -129,9 +129,7 @@ class FilmModels:
 
     def success_heads(self, asked: "Answering", own: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about success."""
-        # ONNX Runtime adds up the trees of a single row in another order than those of several.
-        twice = np.repeat(asked.features, 2, axis=0)
-        log_revenue = self.revenue.predict(twice)[::2].astype(float)
+        log_revenue = self.revenue.predict(asked.features).astype(float)
         return [
             {
                 "success": probability >= 0.5,
@@ -141,23 +139,29 @@ class FilmModels:
             for probability in self.chance(asked.features, log_revenue, own).tolist()
         ]
 
-    def votes_read(self, film: dict[str, Any]) -> str | None:
-        """A film's votes and what they are read as; None if they are read as they are."""
-        of = votes.whose(film.get("votes_of"))
-        if self.votes in (None, of):
-            return None
-        return votes.read_in_words(film["vote_count"], of, self.votes)
+    def votes_read(self, films: list[dict[str, Any]]) -> list[str | None]:
+        """Each film's votes and what they are read as; None if they are read as they are."""
+        sources = [votes.whose(film.get("votes_of")) for film in films]
+        words: list[str | None] = [None] * len(films)
+        for of in set(sources) - {self.votes} if self.votes else ():
+            places = [place for place, each in enumerate(sources) if each == of]
+            counts = np.array([films[place]["vote_count"] for place in places], dtype=float)
+            read = votes.read_in_words(counts, of, self.votes)
+            for place, said in zip(places, read, strict=True):
+                words[place] = said
+        return words
 
     def told(
         self,
         film: dict[str, Any],
+        votes_read: str | None,
         effects: list[tuple[str, float]],
         effect_words: Callable[[float], str],
     ) -> list[dict[str, Any]]:
-        """Drivers of a film's forecast in words."""
+        """Drivers of a film's forecast in words; `votes_read` is its entry of `votes_read`."""
         told = []
         for part, effect in effects:
-            read = self.votes_read(film) if part == "vote_count" else None
+            read = votes_read if part == "vote_count" else None
             value = read or value_words(part, stated_value(part, film))
             typical = self.typical.get(part)
             usual = f" (typically {typical})" if typical else ""
@@ -251,16 +255,9 @@ class Forecasts:
         list of dict
             `predicted_revenue`, the typical value, and `expected_revenue`, the mean (dollars of the
             film's time), `log_revenue` (natural log of 1 + the typical value), `interval`
-            (`nominal`, and the ends in dollars), `model`, `drivers`, `warnings` and `comparables`,
-            the known films nearest to it (`title`, `release_year`, `budget` and `revenue` in
-            dollars of the film's time, `why`).
+            (`nominal`, and the ends in dollars), `model`, `drivers` and `warnings`.
         """
-        answers = self._answers(films, "revenue", factor_words)
-        if films:
-            comparables = self._past.comparables.told(from_requests(films, self.names))
-            for answer, found in zip(answers, comparables, strict=True):
-                answer["comparables"] = found
-        return answers
+        return self._answers(films, "revenue", factor_words)
 
     def success(self, film: dict[str, Any]) -> dict[str, Any]:
         """Whether one film will earn more than 1.5 times its budget; see `successes`."""
@@ -277,6 +274,24 @@ class Forecasts:
         """
         return self._answers(films, "success", point_words)
 
+    def comparables(self, film: dict[str, Any]) -> dict[str, Any]:
+        """The known films that are most like one film; see `all_comparables`."""
+        return self.all_comparables([film])[0]
+
+    def all_comparables(self, films: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The known films that are most like each film, and what they earned.
+
+        Returns
+        -------
+        list of dict
+            `comparables`, the nearest first: `title`, `release_year`, `budget` and `revenue`
+            (dollars of the asked film's time) and `why`.
+        """
+        if not films:
+            return []
+        found = self._past.comparables.told(from_requests(films, self.names))
+        return [{"comparables": nearest} for nearest in found]
+
     def _answers(
         self, films: list[dict[str, Any]], target: str, effect_words: Callable[[float], str]
     ) -> list[dict[str, Any]]:
@@ -287,14 +302,16 @@ class Forecasts:
             told = models.drivers.ask(model.predict, asked.features)
             values = np.array([value for value, _ in told])
             heads = getattr(models, f"{target}_heads")(asked, values)
-            for row, head, (_, effects), features in zip(
-                asked.rows.tolist(), heads, told, asked.features.tolist(), strict=True
+            rows = asked.rows.tolist()
+            votes_read = models.votes_read([films[row] for row in rows])
+            for row, head, (_, effects), features, read in zip(
+                rows, heads, told, asked.features.tolist(), votes_read, strict=True
             ):
                 film = films[row]
                 answers[row] = head | {
                     "model": model.card["name"],
-                    "drivers": models.told(film, effects, effect_words),
-                    "warnings": self._warnings(film, models)
+                    "drivers": models.told(film, read, effects, effect_words),
+                    "warnings": self._warnings(film, models, read)
                     + _outside(models.ranges, features, "forecast"),
                 }
         return answers
@@ -397,7 +414,9 @@ class Forecasts:
             rated &= ~np.isnan(films.columns.get(COLUMN_OF_FIELD[field], np.nan))
         return rated
 
-    def _warnings(self, film: dict[str, Any], models: FilmModels) -> list[str]:
+    def _warnings(
+        self, film: dict[str, Any], models: FilmModels, votes_read: str | None
+    ) -> list[str]:
         """What of a request isn't used, or isn't known."""
         given = [field for field in AFTER_RELEASE_FIELDS if film.get(field) is not None]
         if models is self._classic:
@@ -406,9 +425,9 @@ class Forecasts:
                 for field in given
                 if field not in self._needed
             ]
-            if read := models.votes_read(film):
+            if votes_read:
                 hint = "" if film.get("votes_of") else "; state votes_of if they are IMDb's"
-                warnings.append(f"vote_count: {read}, whose votes the model learned{hint}")
+                warnings.append(f"vote_count: {votes_read}, whose votes the model learned{hint}")
             return [*warnings, *self._far_from_known(film)]
         warnings = [*spelling_warnings(film, self.names), *self._far_from_known(film)]
         if film.get("vote_count") == 0:
