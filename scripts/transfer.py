@@ -20,6 +20,7 @@ from boxoffice.films.schema import clean, read_source
 from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_file
+from boxoffice.tabular.backtest import point_scores
 
 SOURCE = "tmdb5000"
 LEAST_USD = IMPLAUSIBLE_BUDGET  # below it amounts are in another unit (7 for 7 million, say)
@@ -89,22 +90,13 @@ def transfer_scores(answers: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        `n`; `r2`, `rmse` and `bias` (mean of forecast less actual) of the natural log of revenue;
-        `total_ratio`, the sum of expected over that of actual revenues; `coverage`, the share of
-        films whose revenue lies in the interval.
+        Those of `point_scores`, and `coverage`, the share of films whose revenue lies in the
+        interval.
     """
     actual = answers["true_revenue"]
-    y_true, y_pred = np.log(actual), np.log(answers["predicted_revenue"])
-    errors = y_pred - y_true
+    made = (np.log(answers[name]) for name in ("predicted_revenue", "expected_revenue"))
     within = actual.between(answers["revenue_lower"], answers["revenue_upper"])
-    return {
-        "n": len(answers),
-        "r2": 1 - (errors**2).sum() / ((y_true - y_true.mean()) ** 2).sum(),
-        "rmse": np.sqrt((errors**2).mean()),
-        "bias": errors.mean(),
-        "total_ratio": answers["expected_revenue"].sum() / actual.sum(),
-        "coverage": within.mean(),
-    }
+    return {**point_scores(np.log(actual), *made), "coverage": within.mean()}
 
 
 def median_ratio(answers: pd.DataFrame) -> dict[str, float]:

@@ -306,6 +306,25 @@ def test_a_zero_average_of_votes_is_a_value():
     assert cleaned(film(1, vote_average="0", vote_count="3"))["vote_average"].item() == 0
 
 
+def test_spellings_are_read_as_those_of_requests():
+    spelt = {
+        "original_language": "en-US",
+        "genres": '[{"name": "sci-fi"}, {"name": "Biography"}]',
+        "production_countries": '[{"name": "USA"}, {"name": "France"}]',
+        "certificate": "pg 13",
+    }
+    row = cleaned(film(1, **spelt)).iloc[0]
+    assert row["original_language"] == "en"
+    assert row["genres"] == ["Science Fiction", "Biography"]
+    assert row["countries"] == ["United States of America", "France"]
+    assert row["certificate"] == "PG-13"
+
+
+@pytest.mark.parametrize("cells", [{"original_language": "Klingonese"}, {"certificate": "FSK 12"}])
+def test_unknown_spellings_stay_as_they_are(cells):
+    assert cleaned(film(1, **cells)).iloc[0][list(cells)].to_dict() == cells
+
+
 @pytest.mark.parametrize(
     ("revenue", "success"), [("1499999", False), ("1500000", False), ("1500001", True)]
 )

@@ -25,11 +25,6 @@ VOTES = {"vote_avg": 6.9, "vote_count": 3000}
 
 
 @pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
-
-
-@pytest.fixture(scope="module")
 def default_forecasts():
     if not (paths.MODELS / "revenue_pre_release.json").exists():
         pytest.skip("no models here: `make repro` writes them")
@@ -94,6 +89,7 @@ def test_what_is_left_out_counts_as_typical(forecasts):
         {"companies": ["My New Studio LLC"]},
         {"director": ["Nobody Anybody Knows"]},
         {"cast": ["Somebody Else Entirely", "And Another One"]},
+        {"writers": ["Nobody Ever Read"]},
         {"certificate": "XYZ"},
     ],
     ids=lambda stated: next(iter(stated)),

@@ -40,11 +40,6 @@ UPCOMING = {name: value for name, value in FILM.items() if name not in AFTER_REL
 STARS = {"director": ["Steven Spielberg"], "release_date": "1999-06-18", "title": "A Film"}
 
 
-@pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
-
-
 def known_person(models):
     """The director with the most training films: name key and id."""
     directors = pd.read_parquet(models / "history.parquet")["director"].explode()

@@ -10,7 +10,6 @@ from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.comparables import Comparables, compared_facts
 from boxoffice.films.money import log_prices, usd_in_words
 from boxoffice.forecasts.comparables import KnownFilms
-from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS
 from boxoffice.forecasts.tables import score_file
 
@@ -18,15 +17,8 @@ ROLES = ("director", "cast", "companies")
 
 
 @pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
-
-
-@pytest.fixture(scope="module")
-def films(workspace):
+def films(films):
     """Usable films with logs of real dollars."""
-    films = pd.read_parquet(workspace / "data" / "processed" / "films.parquet")
-    films = films[films["usable"]].reset_index(drop=True)
     prices = log_prices(films["release_date"].to_numpy("datetime64[D]"))
     return films.assign(
         log_budget=np.log1p(films["budget"]) - prices,

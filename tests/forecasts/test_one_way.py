@@ -22,7 +22,6 @@ from app.page.words import money
 from app.settings import Settings
 from boxoffice.films.credits import CREW_ROLES
 from boxoffice.films.features import AMERICA, GENRES
-from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import COMPARABLES
 
 FILM = {
@@ -203,11 +202,6 @@ def as_form(film):
         }
         | {role: ", ".join(names or []) for role, names in people.items()}
     )
-
-
-@pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
 
 
 @pytest.fixture(scope="module")

@@ -8,23 +8,11 @@ from ruamel.yaml import YAML
 
 from boxoffice.films.features import CLASSIC_GENRES, column_name, input_columns
 from boxoffice.films.votes import votes_of
-from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS
 from boxoffice.forecasts.request import Film, faults
 from boxoffice.forecasts.table_columns import ChunkReader
 from boxoffice.forecasts.table_files import open_table
 from boxoffice.tabular.pipelines import fit_films
-
-
-@pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
-
-
-@pytest.fixture(scope="module")
-def films(workspace):
-    films = pd.read_parquet(workspace / "data" / "processed" / "films.parquet")
-    return films[films["usable"]].reset_index(drop=True)
 
 
 def expected(feature_set, films):

@@ -20,7 +20,6 @@ from boxoffice.core import paths
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import GENRES, column_name, film_facts
 from boxoffice.films.schema import clean, read_source
-from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.names import KINDS, Names
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import MOST_CELL, MOST_LINES, open_table
@@ -53,11 +52,6 @@ A_BUDGET = "a number above 0, at most 10,000,000,000 (USD)"
 
 def film(**cells):
     return FILM | cells
-
-
-@pytest.fixture(scope="module")
-def forecasts(models):
-    return Forecasts(models)
 
 
 @pytest.fixture

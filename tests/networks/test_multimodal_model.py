@@ -1,6 +1,7 @@
 """Revenue classes, their scores, and the multimodal network, trained, exported and asked."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from boxoffice.networks.multimodal_model import (
     mcnemar,
     probabilities,
     rows_by_part,
+    trailer_inputs,
     train_classes,
 )
 from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
@@ -90,6 +92,12 @@ def test_class_edges_come_from_training_rows_alone():
 def test_choices_that_there_are_not_are_refused(modalities, splits, message):
     with pytest.raises(ValueError, match=message):
         check_choices(modalities, splits)
+
+
+def test_without_a_viewer_all_films_take_part_and_no_trailer_is_looked_for(tmp_path):
+    seen, inputs, skipped, media = trailer_inputs(None, tmp_path / "nowhere", pd.Series([7, 8, 9]))
+    assert seen.tolist() == [0, 1, 2]
+    assert (inputs, len(skipped), media) == ({}, 0, "none")
 
 
 def test_chance_is_one_in_eight():

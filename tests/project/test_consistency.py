@@ -21,9 +21,10 @@ import pair_notebooks
 import run_notebook
 from boxoffice.core import paths
 from boxoffice.films.features import FEATURE_SETS
+from boxoffice.films.forecast_errors import HORIZONS
 from boxoffice.films.splits import SPLITS
 from boxoffice.networks.multimodal_model import combinations_of
-from boxoffice.tabular.backtest import FEWEST_SCORED, HORIZONS
+from boxoffice.tabular.backtest import FEWEST_SCORED
 from boxoffice.tabular.models import revenue_models, success_models
 
 ROOT = paths.ROOT

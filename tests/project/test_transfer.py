@@ -48,6 +48,8 @@ def test_scores():
         "r2": pytest.approx(1 - 3 / (2 * np.log(10) ** 2)),
         "rmse": pytest.approx(1),
         "bias": pytest.approx(1),
+        "median_error": pytest.approx(1),
+        "within_2": 0,
         "total_ratio": pytest.approx(233 / 111),
         "coverage": pytest.approx(2 / 3),
     }

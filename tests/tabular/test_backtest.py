@@ -10,14 +10,13 @@ from sklearn.preprocessing import StandardScaler
 from boxoffice.core.paths import RAW
 from boxoffice.films.credits import ROLES, credit_roles
 from boxoffice.films.features import film_facts, input_columns
-from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.forecast_errors import FARTHEST, HORIZONS, ForecastErrors
 from boxoffice.films.money import log_amounts
 from boxoffice.films.schema import clean, read_source
 from boxoffice.tabular.backtest import (
     FEWEST_SCORED,
     FEWEST_TRAINING,
     HISTORIES,
-    HORIZONS,
     WARM_UP,
     backtest,
     forecast_errors,
@@ -72,18 +71,17 @@ def spoilt(films, rows, revenue_only=False):
 def test_films_of_ten_years_are_forecast_from_every_cutoff(films, forecasts):
     years = sorted(forecasts["cutoff"].unique())
     assert years == list(range(FIRST - WARM_UP, 2009, 3))
-    last = HORIZONS["h6_9"][1]
     for cutoff, rows in forecasts.groupby("cutoff"):
-        asked = films[films["release_year"].between(cutoff, cutoff + last)]
+        asked = films[films["release_year"].between(cutoff, cutoff + FARTHEST)]
         assert rows["film"].tolist() == asked.index.tolist()
         assert (rows["horizon"] == asked["release_year"].to_numpy() - cutoff).all()
         assert (rows["actual"] == asked["log_revenue"].to_numpy()).all()
-    assert set(forecasts["horizon"]) == set(range(last + 1))
+    assert set(forecasts["horizon"]) == set(range(FARTHEST + 1))
 
 
 def test_the_horizons_lie_side_by_side():
     years = [year for first, last in HORIZONS.values() for year in range(first, last + 1)]
-    assert years == list(range(10))
+    assert years == list(range(FARTHEST + 1))
 
 
 def test_frozen_forecasts_are_those_of_a_plain_fit(films, forecasts):

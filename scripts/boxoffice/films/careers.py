@@ -22,8 +22,14 @@ def _day_numbers(days: np.ndarray) -> np.ndarray:
     return days.astype("int64") + _DAYS // 2
 
 
-def _pairs(lists: Sequence[Sequence[int] | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Flatten lists, of which None is empty: row numbers and entity ids, shape (n_pairs,) each."""
+def flat_pairs(lists: Sequence[Sequence[int] | None]) -> tuple[np.ndarray, np.ndarray]:
+    """Flatten lists of ids, of which None is empty.
+
+    Returns
+    -------
+    rows, ids : int arrays of shape (n_pairs,)
+        The number of each id's list, and the id.
+    """
     lists = [() if item is None else item for item in lists]
     lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
     ids = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=lengths.sum())
@@ -92,7 +98,7 @@ class Careers:
         day = _day_numbers(films["release_date"].to_numpy("datetime64[D]"))
         self.history_ = {}
         for role in roles:
-            row, entity = _pairs(films[role])
+            row, entity = flat_pairs(films[role])
             self.history_[role] = _History(entity, day[row], revenue[row], multiple[row])
 
     def features(self, films: pd.DataFrame, shrinkage: float) -> dict[str, np.ndarray]:
@@ -119,7 +125,7 @@ class Careers:
         days : array of datetime64[D], shape (n,)
         """
         history, n = self.history_[role], len(lists)
-        row, entity = _pairs(lists)
+        row, entity = flat_pairs(lists)
         low, high = history.before(entity, _day_numbers(days)[row])
         seen = high > low
         row, low, high = row[seen], low[seen], high[seen]

@@ -17,11 +17,11 @@ A known film without a certificate counts as one step away.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import pandas as pd
 
+from boxoffice.films.careers import flat_pairs
 from boxoffice.films.credits import title_key
 from boxoffice.films.features import CERTIFICATES, GENRES, approximate_days, calendar_facts
 from boxoffice.films.matching import YEARS_APART
@@ -200,7 +200,7 @@ class _Members:
     """Who has a role in which of m films."""
 
     def __init__(self, lists: _Lists):
-        film, ids = _pairs(lists)
+        film, ids = flat_pairs(lists)
         order = np.argsort(ids, kind="stable")
         self._ids, self._films = ids[order], film[order]
 
@@ -214,7 +214,7 @@ class _Members:
         lists : n lists of ids
             One that is unknown or empty adds nothing; ids of no known film don't count.
         """
-        row, ids = _pairs(lists)
+        row, ids = flat_pairs(lists)
         low, high = (np.searchsorted(self._ids, ids, side) for side in ("left", "right"))
         row, low, count = (values[high > low] for values in (row, low, high - low))
         names = np.bincount(row, minlength=len(lists))
@@ -288,14 +288,6 @@ def _certificate_costs() -> np.ndarray:
     steps[:, UNKNOWN_CERTIFICATE] = 1
     steps[UNKNOWN_CERTIFICATE] = 0
     return (CERTIFICATE_STEP * steps).astype(np.float32)
-
-
-def _pairs(lists: _Lists) -> tuple[np.ndarray, np.ndarray]:
-    """Flatten lists, of which None is empty: places of the lists, and ids, shape (n_pairs,)."""
-    lists = [() if ids is None else ids for ids in lists]
-    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    ids = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=lengths.sum())
-    return np.repeat(np.arange(len(lists)), lengths), ids
 
 
 def _same_title(title: str) -> str:

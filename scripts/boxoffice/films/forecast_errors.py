@@ -10,6 +10,9 @@ import numpy as np
 
 BINS = 4  # quarters of the forecasts
 FEWEST_FORECASTS = 40  # forecasts that make a bin
+# Years ahead that backtests look, told apart in scores and on the models' cards.
+HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}
+FARTHEST = max(last for _, last in HORIZONS.values())
 LEVELS = np.linspace(0.005, 0.995, 100)  # of the quantiles that chances are read from
 
 

@@ -25,22 +25,26 @@ def known_numbers(numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    numbers : dict of column to float array of shape (n,)
+    numbers : dict of column to array of shape (n,)
         In the units of TMDB: `budget` and `revenue` (USD), `runtime` (minutes), `vote_average`
         (0-10), `vote_count`, `popularity`. NaN is unknown; columns may be absent.
 
     Returns
     -------
     dict of column to array of shape (n,)
-        Without votes there is no mean vote either.
+        Without votes there is no mean vote either. A column without an unknown is as it was given.
     """
     known = dict(numbers)
     for name in ZERO_IS_UNKNOWN:
         if name in known:
-            known[name] = np.where(known[name] == 0, np.nan, known[name])
+            known[name] = _unless(known[name] == 0, known[name])
     if "vote_average" in known and "vote_count" in known:
-        known["vote_average"] = np.where(known["vote_count"] == 0, np.nan, known["vote_average"])
+        known["vote_average"] = _unless(known["vote_count"] == 0, known["vote_average"])
     return known
+
+
+def _unless(unknown: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.where(unknown, np.nan, values) if unknown.any() else values
 
 
 def _letters(text: str) -> str:

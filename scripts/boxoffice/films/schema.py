@@ -10,7 +10,9 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from boxoffice.core.files import SourceError
+from boxoffice.films.features import AMERICA
 from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE, log_amounts
+from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
 
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
 
@@ -194,11 +196,27 @@ def record_names(cells: pd.Series) -> pd.Series:
     return cells.fillna("[]").map(lambda cell: [record["name"] for record in json.loads(cell)])
 
 
+def _with_known_spellings(films: pd.DataFrame) -> pd.DataFrame:
+    """The films with the spellings that requests are read as, too; others stay as they are."""
+    readers = {
+        "original_language": lambda text: language(text) or text,
+        "certificate": lambda label: certificate(label)[0] or label,
+        "genres": lambda names: [genre(name) or name for name in names],
+        "countries": lambda names: [AMERICA if is_american(name) else name for name in names],
+    }
+    read = {
+        name: films[name].map(reader, na_action="ignore")
+        for name, reader in readers.items()
+        if name in films
+    }
+    return films.assign(**read)
+
+
 def clean(movies: pd.DataFrame, millions_up_to: float = 0) -> pd.DataFrame:
     """Typed films with targets, from the text cells that `read_source` kept.
 
-    Zero budgets, revenues, runtimes and vote averages without votes mean "unknown" in TMDB and
-    become missing values. Films are ordered by release date and id, and indexed 0..n-1.
+    Zeros that mean "unknown" become missing values and spellings become TMDB's, as `normalise` has
+    it. Films are ordered by release date and id, and indexed 0..n-1.
 
     Parameters
     ----------
@@ -216,9 +234,7 @@ def clean(movies: pd.DataFrame, millions_up_to: float = 0) -> pd.DataFrame:
         `certificate` where the source has them, `countries` (list of names) likewise.
     """
     numbers = movies[[name for name in NUMERIC_COLUMNS if name in movies]].apply(pd.to_numeric)
-    for name in ("budget", "revenue", "runtime"):
-        numbers[name] = numbers[name].mask(numbers[name] == 0)
-    numbers["vote_average"] = numbers["vote_average"].mask(numbers["vote_count"] == 0)
+    numbers = numbers.assign(**known_numbers(dict(numbers.items())))
     in_millions = (numbers[["budget", "revenue"]] <= millions_up_to).all(axis=1)
     for name in ("budget", "revenue"):
         numbers[name] = numbers[name].where(~in_millions, numbers[name] * MILLION)
@@ -244,5 +260,5 @@ def clean(movies: pd.DataFrame, millions_up_to: float = 0) -> pd.DataFrame:
             "success": numbers["revenue"] > SUCCESS_MULTIPLE * numbers["budget"],
         }
     )
-    films = films.assign(**log_amounts(films))
+    films = _with_known_spellings(films).assign(**log_amounts(films))
     return films.sort_values(["release_date", "id"], ignore_index=True)

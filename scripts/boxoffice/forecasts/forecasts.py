@@ -13,7 +13,7 @@ import numpy as np
 from boxoffice.core import paths
 from boxoffice.core.model_files import ExportedModel, ModelFileError, checked_bytes
 from boxoffice.films import votes
-from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.forecast_errors import FARTHEST, ForecastErrors
 from boxoffice.films.history import FILES
 from boxoffice.films.money import BASE, SUCCESS_MULTIPLE, log_prices
 from boxoffice.forecasts.canonical import (
@@ -40,7 +40,6 @@ from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 # more than this: the two answers must not contradict each other.
 MOST_APART = 0.1
 MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
-FARTHEST = 9  # years ahead that backtests look
 SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known above all if it is high
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 

@@ -14,12 +14,11 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from boxoffice.films.comparables import median_of_comparables
 from boxoffice.films.features import input_columns
-from boxoffice.films.forecast_errors import ForecastErrors
+from boxoffice.films.forecast_errors import FARTHEST, HORIZONS, ForecastErrors
 from boxoffice.films.money import SUCCESS_MULTIPLE
 from boxoffice.tabular.intervals import interval_scores
 from boxoffice.tabular.pipelines import fit_films, with_history
 
-HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}  # years ahead
 HISTORIES = ("frozen", "updated")
 BASELINES = ("log_budget", "comparables")
 FEWEST_TRAINING = 50  # films
@@ -60,7 +59,7 @@ def _forecasts(
     films: pd.DataFrame, feature_set: str, model: BaseEstimator, year: int
 ) -> pd.DataFrame:
     known = films[films["release_year"] < year]
-    asked = films[films["release_year"].between(year, year + HORIZONS["h6_9"][1])]
+    asked = films[films["release_year"].between(year, year + FARTHEST)]
     if len(known) < FEWEST_TRAINING or asked.empty:
         return pd.DataFrame()
     X = asked[input_columns(feature_set, films)]
@@ -101,7 +100,7 @@ def baseline_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]
             error = rows[baseline] - rows["actual"]
             found.setdefault(baseline, {})[name] = {
                 "r2": r2_score(rows["actual"], rows[baseline]),
-                "within_2": (error.abs() < np.log(2)).mean(),
+                "within_2": _near(error).mean(),
             }
     return found
 
@@ -164,31 +163,51 @@ def horizon_scores(table: pd.DataFrame, nominal: float) -> dict[str, dict]:
 def forecast_scores(rows: pd.DataFrame, nominal: float) -> dict:
     """Scores of forecasts in rows of `with_earlier_errors`.
 
-    `bias` is the mean of forecast less actual, in natural log; `within_2` the share of films that
-    earn between half and twice the forecast, and `within_2_large` of budgets from $20M on;
-    `largest_ratio` the median of forecast over actual for budgets from $150M on; `total_ratio` what
-    was expected in all over what was earned in all.
+    Those of `point_scores`, and of the interval; `within_2_large` is `within_2` for budgets from
+    $20M on, `largest_ratio` the median of forecast over actual for budgets from $150M on.
     """
     error = rows["predicted"] - rows["actual"]
-    near = error.abs() < np.log(2)
     large, largest = rows["budget"] >= LARGE, rows["budget"] >= LARGEST
-    found = {
-        "n": len(rows),
-        "r2": r2_score(rows["actual"], rows["predicted"]),
-        "rmse": np.sqrt((error**2).mean()),
-        "bias": error.mean(),
-        "median_error": error.median(),
-        "within_2": near.mean(),
-        "total_ratio": np.exp(rows["expected"]).sum() / np.exp(rows["actual"]).sum(),
-        "interval": interval_scores(
-            rows["actual"], rows["predicted"], rows["lower"], rows["upper"], nominal
-        ),
-    }
+    found = point_scores(rows["actual"], rows["predicted"], rows["expected"])
+    found["interval"] = interval_scores(
+        rows["actual"], rows["predicted"], rows["lower"], rows["upper"], nominal
+    )
     if large.any():
-        found["within_2_large"] = near[large].mean()
+        found["within_2_large"] = _near(error[large]).mean()
     if largest.any():
         found["largest_ratio"] = np.exp(error[largest].median())
     if rows["success"].nunique() == 2:
         found["roc_auc"] = roc_auc_score(rows["success"], rows["chance"])
     found["coverage"] = found["interval"]["coverage"]
     return found
+
+
+def point_scores(y_true: pd.Series, y_pred: pd.Series, expected: pd.Series) -> dict[str, float]:
+    """Scores of forecasts, without their intervals.
+
+    Parameters
+    ----------
+    y_true, y_pred, expected : Series of length n
+        Actual revenue, its forecast and the mean of films of such a forecast: natural logs of USD.
+
+    Returns
+    -------
+    dict
+        `n`, `r2`, `rmse`; `bias` and `median_error` of forecast less actual; `within_2`, the share
+        of films that earn between half and twice the forecast; `total_ratio`, what was expected in
+        all over what was earned in all.
+    """
+    error = y_pred - y_true
+    return {
+        "n": len(error),
+        "r2": r2_score(y_true, y_pred),
+        "rmse": np.sqrt((error**2).mean()),
+        "bias": error.mean(),
+        "median_error": error.median(),
+        "within_2": _near(error).mean(),
+        "total_ratio": np.exp(expected).sum() / np.exp(y_true).sum(),
+    }
+
+
+def _near(error: pd.Series) -> pd.Series:
+    return error.abs() < np.log(2)
