@@ -268,7 +268,11 @@ def test_one_film_is_answered_in_the_words_of_the_api(predict, models, film):
     done = predict("--film", json.dumps(film))
     assert done.returncode == 0, done.stderr
     answer, forecasts = json.loads(done.stdout), Forecasts(models)
-    assert answer == {"revenue": forecasts.revenue(film), "success": forecasts.success(film)}
+    assert answer == {
+        "revenue": forecasts.revenue(film),
+        "success": forecasts.success(film),
+        **forecasts.comparables(film),
+    }
 
 
 @pytest.mark.parametrize(
