@@ -220,7 +220,9 @@ def spelling_warnings(film: dict[str, Any], names: Names) -> list[str]:
         if genre(name) is None
     ]
     for role, kind in KINDS.items():
-        people, most = film.get(role) or [], MOST[role]
+        if not (people := film.get(role)):
+            continue
+        most = MOST[role]
         warnings += [
             f"{role}: the training films don't know {each}, who counts as not stated"
             for each, number in zip(people[:most], _ids(kind, people[:most], names), strict=True)

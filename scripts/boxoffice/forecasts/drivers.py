@@ -113,17 +113,17 @@ class Drivers:
         order = np.argsort(rows[:, 0])  # trees answer faster where rows side by side are alike
         answers = np.empty(len(rows))
         answers[order] = predict(rows[order])
-        answers = answers.tolist()
+        effect = answers[film] - answers[len(films) :]
+        largest = np.argsort(-np.abs(effect), kind="stable")
+        largest = largest[np.abs(effect[largest]) >= LEAST]
         effects: list[list[tuple[str, float]]] = [[] for _ in films]
-        for number, place, answer in zip(
-            film.tolist(), part.tolist(), answers[len(films) :], strict=True
+        for number, place, size in zip(
+            film[largest].tolist(), part[largest].tolist(), effect[largest].tolist(), strict=True
         ):
-            effect = answers[number] - answer
-            if abs(effect) >= LEAST:
-                effects[number].append((self.parts[place], effect))
+            effects[number].append((self.parts[place], size))
         return [
-            (forecast, sorted(found, key=lambda effect: -abs(effect[1]))[:_MOST])
-            for forecast, found in zip(answers, effects, strict=False)
+            (forecast, found[:_MOST])
+            for forecast, found in zip(answers.tolist(), effects, strict=False)
         ]
 
 

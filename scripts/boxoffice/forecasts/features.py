@@ -35,8 +35,8 @@ class Past:
         What track records are shrunk towards, see `Careers`.
     films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
-    last_day : datetime64[D]
-        On which the latest of them was released.
+    last_year : int
+        In which the latest of them was released.
     ids : dict of kind to set of int
         Their people ('person') and companies ('company').
     roles : list of str
@@ -48,7 +48,7 @@ class Past:
         films = pd.read_parquet(history)
         log_revenue = films["log_revenue"]
         released = films["release_date"].to_numpy("datetime64[D]")
-        self.last_day = released.max()
+        self.last_year = films["release_date"].max().year
         self.roles = [role for role in ROLES if role in films]
         self._careers = Careers(films, log_revenue, tuple(self.roles), mean)
         self.mean = self._careers.mean_

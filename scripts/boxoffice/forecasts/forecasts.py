@@ -440,7 +440,7 @@ class Forecasts:
     def _far_from_known(self, film: dict[str, Any]) -> list[str]:
         """Warnings about films that are like few or none of the known ones."""
         warnings = []
-        ahead = film["release_year"] - self._past.last_day.astype("datetime64[Y]").item().year
+        ahead = film["release_year"] - self._past.last_year
         if ahead > FARTHEST:
             warnings.append(
                 f"the film comes {ahead} years after the last one that the model knows; its "

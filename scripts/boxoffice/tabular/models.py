@@ -55,7 +55,7 @@ def revenue_models(seed: int) -> dict[str, BaseEstimator]:
             max_features="sqrt", max_samples=0.3, random_state=seed
         ),
         "extra_trees": ExtraTreesRegressor(
-            n_estimators=200, max_features=0.33, min_samples_leaf=2, random_state=seed
+            n_estimators=100, max_features=0.6, min_samples_leaf=5, random_state=seed
         ),
         "gradient_boosting": GradientBoostingRegressor(
             loss="huber", alpha=0.95, subsample=0.7, max_features="sqrt", random_state=seed
