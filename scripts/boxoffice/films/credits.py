@@ -30,7 +30,9 @@ MOST = {"cast": BILLED, "companies": COMPANIES} | {
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 PEOPLE = ("cast", *CREW_ROLES)  # roles whose entities are people
 
-SEQUEL_MARKS = re.compile(r"\d+|i{2,3}|iv|vi{0,3}|ix|x|part|episode|vol|volume|chapter")
+# Beside numbers.
+SEQUEL_MARKS = {"ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"}
+SEQUEL_MARKS |= {"part", "episode", "vol", "volume", "chapter"}
 TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)
 WORD = re.compile(r"[a-z0-9]+")
 NOT_A_NAME = frozenset(["the", "voice", "mr", "mrs", "dr", "young", "self", "himself", "herself"])
@@ -55,8 +57,8 @@ def franchise_stem(title: str) -> str:
     The words before a colon, a dash or "and the", less a leading article and the marks of a sequel.
     Empty if fewer than three letters are left.
     """
-    stem = words(TITLE_END.split(title, maxsplit=1)[0])
-    stem = stem[:1] + [word for word in stem[1:] if not SEQUEL_MARKS.fullmatch(word)]
+    first, *others = words(TITLE_END.split(title, maxsplit=1)[0]) or [""]
+    stem = [first, *(word for word in others if not (word in SEQUEL_MARKS or word.isdecimal()))]
     while stem and stem[0] in ("the", "a", "an"):
         stem = stem[1:]
     name = " ".join(stem).partition(" and the ")[0]

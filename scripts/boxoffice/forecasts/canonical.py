@@ -193,7 +193,8 @@ def known_members(role: str, ids: Ids, names: Names) -> Ids | None:
     but strangers is as good as nobody stated.
     """
     stated = counted(role, ids)
-    known = [number for number in stated if names.has(KINDS[role], number)]
+    trained_on = names.ids[KINDS[role]]
+    known = [number for number in stated if number in trained_on]
     return known if known or not stated else None
 
 
