@@ -119,10 +119,16 @@ def known_certificate(label: str | None) -> str | None:
     return certificate(label)[0] if label else None
 
 
+_PLACE_OF_GENRE = {name: place for place, name in enumerate(GENRES)}
+
+
 def genre_flags_of(names: list[str]) -> tuple[float, ...]:
     """A flag for each of TMDB's genres."""
-    known = set(map(genre, names))
-    return tuple(float(name in known) for name in GENRES)
+    flags = [0.0] * len(GENRES)
+    for name in map(genre, names):
+        if name:
+            flags[_PLACE_OF_GENRE[name]] = 1.0
+    return tuple(flags)
 
 
 # Requests
