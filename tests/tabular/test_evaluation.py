@@ -246,6 +246,7 @@ def test_a_card_has_the_films_and_the_measured_scores(
     measured = held_out.scores["temporal"][feature_set]["selected"]
     assert card["metrics"]["temporal"] == pytest.approx(measured, rel=1e-4)
     assert ("votes" in card) == (feature_set == "classic")
+    assert card.get("companies") == ("distributors" if feature_set == "pre_release" else None)
     assert card.get("files") == ({"a": "b"} if feature_set == "pre_release" else None)
 
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from boxoffice.audience import engagement, hits, segments
 from boxoffice.core import paths
+from boxoffice.films.companies import companies_of
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
@@ -315,6 +316,13 @@ def test_a_card_says_whose_votes_the_model_learned(exported, target):
     card = exported[f"{target}_classic"]
     assert card["votes"] == votes_of(card["source"])
     assert "votes" not in exported[f"{target}_pre_release"]
+
+
+@pytest.mark.parametrize("target", ["revenue", "success"])
+def test_a_card_says_which_companies_the_model_learned(exported, target):
+    card = exported[f"{target}_pre_release"]
+    assert card["companies"] == companies_of(card["source"])
+    assert "companies" not in exported[f"{target}_classic"]
 
 
 def features_like(card, train, films):

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
+from boxoffice.films.companies import companies_of
 from boxoffice.films.features import FEATURE_SETS, input_columns
 from boxoffice.films.money import BASE
 from boxoffice.films.splits import SPLITS, training_rows_of_both
@@ -298,6 +299,8 @@ class Evaluation:
             features = pipeline[0].transform(self.films[input_columns(feature_set, self.films)])
             if "vote_count" in features:
                 card["votes"] = votes_of(source)
+            if "companies_count" in features:
+                card["companies"] = companies_of(source)
             export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)
 
 
