@@ -16,12 +16,14 @@ COMPANY_LISTS = {
     "distributors": "the distributor and production companies",
 }
 DEFAULT_COMPANIES = "producers"  # the schema of requests and tables is TMDB's
-OF_SOURCE = {"open_films": "distributors"}  # folders of data/raw that aren't the default's
+COMPANIES_OF_SOURCE = {
+    "open_films": "distributors"
+}  # folders of data/raw that aren't the default's
 
 
 def companies_of(source: str) -> str:
     """Which companies a source lists, by its name: 'open_films' -> 'distributors'."""
-    return OF_SOURCE.get(source, DEFAULT_COMPANIES)
+    return COMPANIES_OF_SOURCE.get(source, DEFAULT_COMPANIES)
 
 
 def which(text: str | None) -> str | None:
