@@ -16,9 +16,7 @@ COMPANY_LISTS = {
     "distributors": "the distributor and production companies",
 }
 DEFAULT_COMPANIES = "producers"  # the schema of requests and tables is TMDB's
-COMPANIES_OF_SOURCE = {
-    "open_films": "distributors"
-}  # folders of data/raw that aren't the default's
+COMPANIES_OF_SOURCE = {"open_films": "distributors"}  # folders of data/raw that differ
 
 
 def companies_of(source: str) -> str:
