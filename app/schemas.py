@@ -210,7 +210,7 @@ class LoadedModel(BaseModel):
     """A model that the service answers with."""
 
     name: str = _says("Its name.", "revenue_classic")
-    model: str = _says("What kind of model it is.", "GradientBoostingRegressor")
+    model: str = _says("What kind of model it is.", "XGBRegressor with a budget tail")
     source: str = _says("The data it was trained on.", "open_films")
     trained_until: str | None = _says("The latest release it has seen.", "2010-12-22")
     backtest: dict[str, Any] | None = _says(

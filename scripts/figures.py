@@ -31,6 +31,7 @@ TOLD = {
     "facts": "facts alone, no people and companies",
     "pre_release": "**all that is known before release**",
     "pre_release_after_2010": "the same, films released after 2010",
+    "companies_read": "all, and companies read as if they were the learned ones",
     "classic": "with the votes of TMDB",
 }
 Runs = dict[str, dict[str, Any]]
@@ -310,6 +311,7 @@ def transfer_rows(transfer: dict) -> list[dict]:
             "90 % interval holds": f"{scores['coverage']:.1%}",
         }
         for name, label in TOLD.items()
+        if name in transfer  # of older models, without the companies
         for scores in [transfer[name]]
     ]
 

@@ -61,7 +61,9 @@ def predict(
 
     A film with votes is answered by the classic model, one without by the
     pre-release model. Votes are TMDB's unless votes_of, a field and a column,
-    says imdb.
+    says imdb. Companies are production companies alone unless companies_of
+    says distributors, for lists that name the distributor too; the models use
+    those that they learned from and take others as not stated.
 
     Examples:
 

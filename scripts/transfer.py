@@ -14,6 +14,7 @@ from boxoffice.core import paths
 from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
+from boxoffice.films.companies import companies_of
 from boxoffice.films.features import IMPLAUSIBLE_BUDGET
 from boxoffice.films.matching import same_films
 from boxoffice.films.schema import clean, read_source
@@ -109,14 +110,19 @@ def measure(forecasts: Forecasts, table: pd.DataFrame, source: str) -> dict[str,
     """Scores of the films by what the models are told of them.
 
     `pre_release` is what is known before release, `facts` leaves out people and companies, and
-    `classic` adds the votes; films without votes are left out of the last.
+    `classic` adds the votes; films without votes are left out of the last. The table says whose
+    votes and which companies it has. `companies_read` takes its companies for those that the models
+    learned, whichever they are.
     """
     before = table.drop(columns=[name for name in VOTES if name in table])
+    before = before.assign(companies_of=companies_of(source))
     answers = scored(forecasts, before)
+    as_learned = before.assign(companies_of=forecasts.companies_of or "")
     rated = scored(forecasts, table.assign(votes_of=votes_of(source)))
     return {
         "pre_release": transfer_scores(answers),
         "facts": transfer_scores(scored(forecasts, before.drop(columns=PEOPLE))),
+        "companies_read": transfer_scores(scored(forecasts, as_learned)),
         "classic": transfer_scores(rated[rated["model"] == "classic"]),
         "pre_release_after_2010": transfer_scores(answers[answers["release_year"] > RECENT_AFTER]),
         "pre_release_150_million": median_ratio(answers[answers["true_budget"] >= LARGE_BUDGET]),

@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.page.pictures import Scale, bars, render
 from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
+from boxoffice.films.companies import DEFAULT_COMPANIES
 from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
 from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES
 from boxoffice.forecasts.forecasts import Forecasts
@@ -30,6 +31,11 @@ LANGUAGES = {
     "Another language": "xx",
 }
 NOT_RATED = "Not known"
+# The form asks for the companies that the models learned.
+COMPANIES_LABELS = {
+    "producers": "Production companies",
+    "distributors": "Distributor, production companies",
+}
 
 # Films that the default models have never seen; `earned` in dollars of their time.
 EXAMPLES = (
@@ -102,8 +108,11 @@ def example(number: int, today: date) -> dict[str, Any]:
     return defaults(today) | EXAMPLES[number]
 
 
-def stated_film(form: dict[str, Any]) -> dict[str, Any]:
-    """The form's values as fields of a request; None is not stated."""
+def stated_film(form: dict[str, Any], companies_of: str | None) -> dict[str, Any]:
+    """The form's values as fields of a request; None is not stated.
+
+    `companies_of` says which companies the form asked for, see `films.companies`.
+    """
     released = (form["release_date"] or "").strip()
     year = re.match(r"\d{4}", released)
     budget, genres = form["budget"], form["genres"] or []
@@ -119,6 +128,7 @@ def stated_film(form: dict[str, Any]) -> dict[str, Any]:
         **{column_name(genre): int(genre in genres) for genre in CLASSIC_GENRES},
         "countries": [AMERICA] if form["american"] else [],
         **{role: name_list(form[role]) for role in ("director", "writers", "cast", "companies")},
+        "companies_of": companies_of,
         **{name: form[name] for name in ("popularity", "vote_avg", "vote_count", "votes_of")},
     }
 
@@ -149,9 +159,10 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
         languages = list(LANGUAGES.items())
         add(gr.Dropdown, "original_language", "Language", filterable=False, choices=languages)
         add(gr.Checkbox, "american", "US production or co-production")
+    companies = COMPANIES_LABELS[forecasts.companies_of or DEFAULT_COMPANIES]
     for pair in (
         {"director": "Director", "writers": "Writers"},
-        {"cast": "Leading cast", "companies": "Distributor, companies"},
+        {"cast": "Leading cast", "companies": companies},
     ):
         with gr.Row():
             for name, label in pair.items():
@@ -194,7 +205,7 @@ class FilmAnswers:
 
     def answer(self, form: dict[str, Any]) -> str:
         """The forecast for the form's film, or what is wrong with the form."""
-        film = stated_film(form)
+        film = stated_film(form, self._forecasts.companies_of)
         wrong = faults(film)
         if wrong:
             return render("faults", heading="Please check the form", faults=labelled(wrong))

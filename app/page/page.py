@@ -138,7 +138,7 @@ def _table_tab(forecasts: Forecasts) -> None:
             upload = gr.File(label="CSV or Parquet file", file_types=[".csv", ".parquet"])
             ask = gr.Button("Forecast all films", variant="primary")
         with gr.Column(**RIGHT):
-            result = _answer("table", needed_columns())
+            result = _answer("table", needed_columns(forecasts.companies_of))
             download = gr.DownloadButton("Download the forecasts", visible=False)
 
     def answer(upload: str | None, progress=gr.Progress()):  # noqa: B008

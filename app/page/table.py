@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from app.page.pictures import fault, render
 from boxoffice.core.files import replacing
+from boxoffice.films.companies import COMPANY_LISTS
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import FIELD_OF_COLUMN, REQUIRED_COLUMNS, TEXT_COLUMNS
 from boxoffice.forecasts.tables import CLIENT_ROWS, Summary, TableError, score_file
@@ -34,9 +35,10 @@ OPTIONAL = [
 ]
 
 
-def needed_columns() -> str:
-    """HTML that says what a table must hold."""
-    return render("columns", required=REQUIRED_COLUMNS, optional=OPTIONAL)
+def needed_columns(companies_of: str | None) -> str:
+    """HTML that says what a table must hold, and which companies the models learned."""
+    learned = COMPANY_LISTS.get(companies_of)
+    return render("columns", required=REQUIRED_COLUMNS, optional=OPTIONAL, learned=learned)
 
 
 def answer_table(

@@ -10,7 +10,9 @@ import time
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import numpy as np
 import pandas as pd
@@ -22,7 +24,14 @@ from playwright.sync_api import expect, sync_playwright
 from serving import PATIENCE, get, post
 
 from app.main import create_app
-from app.page.film import EXAMPLES, example, next_summer, stated_film
+from app.page.film import (
+    COMPANIES_LABELS,
+    EXAMPLES,
+    example,
+    form_fields,
+    next_summer,
+    stated_film,
+)
 from app.page.pictures import LEAST, MOST, Scale
 from app.page.table import EXAMPLE_TABLE
 from app.page.words import effect_on_chance, effect_on_revenue, in_ten, labelled, money, percent
@@ -158,7 +167,7 @@ def test_an_example_takes_one_click_and_says_what_the_api_says(page, app, number
     page.get_by_role("button", name=film["title"]).click()
     shown = answer(page)
     forecasts = app.state.forecasts
-    stated = stated_film(example(number, date.today()))
+    stated = stated_film(example(number, date.today()), forecasts.companies_of)
     revenue, success = forecasts.revenue(stated), forecasts.success(stated)
     expect(page.get_by_label("Title")).to_have_value(film["title"])
     expect(shown.locator(".figure")).to_have_text(money(revenue["predicted_revenue"]))
@@ -616,7 +625,24 @@ def test_the_form_starts_with_a_film_that_can_be_forecast():
         assert next_summer(today).weekday() == 4
         assert next_summer(today) > today
         for number in range(len(EXAMPLES)):
-            assert faults(stated_film(example(number, today))) == []
+            assert faults(stated_film(example(number, today), "distributors")) == []
+
+
+@pytest.mark.parametrize("learned", [*COMPANIES_LABELS, None])
+def test_the_form_asks_for_the_companies_that_the_models_learned(app, learned):
+    with gr.Blocks():
+        models = SimpleNamespace(cards=app.state.forecasts.cards, companies_of=learned)
+        fields = form_fields(models, date.today())
+    assert fields["companies"].label == COMPANIES_LABELS[learned or "producers"]
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_companies_of_an_example_are_used(app, number):
+    forecasts = app.state.forecasts
+    film = stated_film(example(number, date.today()), forecasts.companies_of)
+    assert film["companies_of"] == forecasts.cards["revenue_pre_release"]["companies"]
+    warnings = forecasts.revenue(film)["warnings"]
+    assert not any(text.startswith("companies: not used") for text in warnings)
 
 
 def test_faults_are_told_once_per_field_of_the_form():
@@ -640,7 +666,7 @@ def test_the_scale_is_logarithmic_and_holds_every_revenue():
 def test_comparable_films_are_listed_with_what_they_earned(page, app):
     page.get_by_role("button", name=EXAMPLES[1]["title"]).click()
     shown = answer(page)
-    film = stated_film(example(1, date.today()))
+    film = stated_film(example(1, date.today()), app.state.forecasts.companies_of)
     comparables = app.state.forecasts.comparables(film)["comparables"]
     assert len(comparables) == 5
     expect(shown.get_by_role("heading", name="Comparable films")).to_be_visible()

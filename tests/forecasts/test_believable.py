@@ -86,7 +86,7 @@ def test_what_is_left_out_counts_as_typical(forecasts):
 @pytest.mark.parametrize(
     "stranger",
     [
-        {"companies": ["My New Studio LLC"]},
+        {"companies": ["My New Studio LLC"], "companies_of": "distributors"},
         {"director": ["Nobody Anybody Knows"]},
         {"cast": ["Somebody Else Entirely", "And Another One"]},
         {"writers": ["Nobody Ever Read"]},

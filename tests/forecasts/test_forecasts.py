@@ -127,12 +127,79 @@ def test_votes_are_tmdbs_unless_stated(forecasts):
 
 
 def test_a_model_must_say_whose_votes_it_learned(models, tmp_path):
-    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
-    card = json.loads((models / "revenue_classic.json").read_text())
-    del card["votes"]
-    (tmp_path / "revenue_classic.json").write_text(json.dumps(card))
+    folder = with_card(models, tmp_path, "revenue_classic", votes=None)
     with pytest.raises(ModelFileError, match="has None for its votes"):
-        Forecasts(tmp_path)
+        Forecasts(folder)
+
+
+def known_company(models):
+    """The company with the most training films."""
+    number = int(pd.read_parquet(models / "history.parquet")["companies"].explode().mode()[0])
+    table = pd.read_parquet(models / "names.parquet").query("kind == 'company'")
+    return table.set_index("id")["key"][number]
+
+
+def test_companies_of_another_kind_count_as_not_stated_and_that_is_said(forecasts, models):
+    company = {"companies": [known_company(models)]}
+    without = forecasts.revenue(UPCOMING)
+    for stated in ({}, {"companies_of": None}, {"companies_of": "producers"}):
+        answer = forecasts.revenue(UPCOMING | company | stated)
+        assert answer["warnings"] == [
+            "companies: not used, because this list counts as one of production companies alone, "
+            "and the model learned from lists of the distributor and production companies; state "
+            "companies_of as distributors if it is one"
+        ]
+        assert answer["log_revenue"] == without["log_revenue"]
+        assert answer["drivers"] == without["drivers"]
+        assert answer["comparables"] == without["comparables"]
+        success = forecasts.success(UPCOMING | company | stated)
+        assert success["warnings"] == answer["warnings"]
+        facts, warnings = forecasts.facts(UPCOMING | company | stated, ["companies_count"])
+        assert np.isnan(facts[0])
+        assert warnings == answer["warnings"]
+
+
+def test_companies_of_the_learned_kind_are_used(forecasts, models):
+    company = {"companies": [known_company(models)], "companies_of": "distributors"}
+    answer = forecasts.revenue(UPCOMING | company)
+    assert answer["warnings"] == []
+    assert answer["log_revenue"] != forecasts.revenue(UPCOMING)["log_revenue"]
+    facts, warnings = forecasts.facts(UPCOMING | company, ["companies_count"])
+    assert facts[0] > 0
+    assert warnings == []
+
+
+def test_a_company_that_is_not_used_need_not_be_known(forecasts):
+    (warning,) = forecasts.revenue(UPCOMING | {"companies": ["Nobody's Pictures"]})["warnings"]
+    assert warning.startswith("companies: not used")
+
+
+def with_card(models, folder, name, **changes):
+    """A copy of the models, one of whose cards is changed; None leaves a key out."""
+    shutil.copytree(models, folder, dirs_exist_ok=True)
+    card = json.loads((models / f"{name}.json").read_text()) | changes
+    card = {key: value for key, value in card.items() if value is not None}
+    (folder / f"{name}.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_a_model_that_learned_production_companies_uses_those(forecasts, models, tmp_path):
+    folder = with_card(models, tmp_path, "revenue_pre_release", companies="producers")
+    others, company = Forecasts(folder), {"companies": [known_company(models)]}
+    assert others.companies_of == "producers"
+    used = others.revenue(UPCOMING | company)
+    learned = forecasts.revenue(UPCOMING | company | {"companies_of": "distributors"})
+    assert (used["log_revenue"], used["warnings"]) == (learned["log_revenue"], [])
+    answer = others.revenue(UPCOMING | company | {"companies_of": "distributors"})
+    assert answer["log_revenue"] == others.revenue(UPCOMING)["log_revenue"]
+    (warning,) = answer["warnings"]
+    assert warning.endswith("state companies_of as producers if it is one")
+
+
+def test_a_model_must_say_which_companies_it_learned(models, tmp_path):
+    folder = with_card(models, tmp_path, "revenue_pre_release", companies=None)
+    with pytest.raises(ModelFileError, match="has None for its companies"):
+        Forecasts(folder)
 
 
 def test_a_value_outside_the_training_range_is_named(forecasts):

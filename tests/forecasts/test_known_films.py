@@ -42,6 +42,7 @@ def request_of(film):
         "release_date": f"{film['release_date']:%Y-%m-%d}",
         "genres": list(film["genres"]),
         **{role: [int(each) for each in film[role]] for role in KINDS if role in film},
+        "companies_of": "distributors",
     }
     if not pd.isna(film.get("certificate")):
         request["certificate"] = film["certificate"]

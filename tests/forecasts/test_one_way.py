@@ -20,6 +20,7 @@ from app.page.film import FilmAnswers, defaults, stated_film
 from app.page.pictures import Scale
 from app.page.words import money
 from app.settings import Settings
+from boxoffice.films.companies import which
 from boxoffice.films.credits import CREW_ROLES
 from boxoffice.films.features import AMERICA, GENRES
 from boxoffice.forecasts.tables import COMPARABLES
@@ -36,6 +37,8 @@ FILM = {
     "countries": [AMERICA],
 }
 RATED = {"vote_avg": 6.5, "vote_count": 20_000.0}
+LISTED = {"companies_of": "distributors"}  # as the models learned them
+COMPANY = "Universal Pictures"
 CREW = {"writers": []}  # a table that lists a crew says of every role who has it
 DIRECTOR, DIRECTOR_ID = "the best known director", "the best known director's id"
 # What is stated, and how the same is stated plainly.
@@ -74,7 +77,18 @@ SAME = [
     (CREW | {"director": ["A", "A", DIRECTOR]}, CREW | {"director": [DIRECTOR]}),
     (CREW | {"director": ["A", "B", DIRECTOR]}, CREW | {"director": ["A"]}),  # two count
     ({"cast": ["Nobody", DIRECTOR]}, {"cast": [DIRECTOR]}),
-    ({"companies": ["Nobody's Pictures"]}, {"companies": None}),
+    ({"companies": [COMPANY, "Nobody's Pictures"]} | LISTED, {"companies": [COMPANY]} | LISTED),
+    ({"companies": ["Nobody's Pictures"]} | LISTED, {"companies": None}),
+    # Companies of a kind that the models have not learned
+    ({"companies": [COMPANY]}, {"companies": None}),
+    ({"companies": [COMPANY], "companies_of": "producers"}, {"companies": None}),
+    ({"companies": [COMPANY], "companies_of": ""}, {"companies": None}),
+    ({"companies": []}, {"companies": None}),
+    (
+        {"companies": [COMPANY], "companies_of": " Distributors"},
+        {"companies": [COMPANY]} | LISTED,
+    ),
+    ({"companies_of": "distributors"}, {}),
     # Zeros and blanks
     ({"runtime": 0}, {"runtime": None}),
     (RATED | {"runtime": 0}, RATED | {"runtime": None}),
@@ -89,7 +103,10 @@ SAME = [
     (RATED | {"genres": None}, RATED | {"genres": []}),  # the classic models know no unknown genre
 ]
 # Stated in a way that no other states: an answer of its own.
-DIFFERENT = [{"genres": None}, {"countries": None}, {"cast": None}, {"cast": []}]
+DIFFERENT = [
+    *({"genres": None}, {"countries": None}, {"cast": None}, {"cast": []}),
+    *({"companies": []} | LISTED, {"companies": [COMPANY]} | LISTED),
+]
 WRONG = [
     ({"budget": 0}, "budget"),
     ({"budget": -5}, "budget"),
@@ -103,6 +120,7 @@ WRONG = [
     ({"release_date": "16.6.2006"}, "release_date"),
     ({"release_date": "1887-12-31", "release_year": 1887}, "release_"),
     ({"votes_of": "Letterboxd"}, "votes_of"),
+    ({"companies_of": "financiers"}, "companies_of"),
     ({"title": "x" * 501}, "title"),
     ({"certificate": "x" * 501}, "certificate"),
 ]
@@ -156,6 +174,7 @@ def as_row(film, director, write=json.dumps):
         "vote_average": film.get("vote_avg"),
         "vote_count": film.get("vote_count"),
         "votes_of": film.get("votes_of"),
+        "companies_of": film.get("companies_of"),
         "original_language": film.get("original_language"),
         "certificate": film.get("certificate"),
     }
@@ -178,7 +197,7 @@ def as_row(film, director, write=json.dumps):
     return row
 
 
-def as_form(film):
+def as_form(film, learned):
     """A request as the values of the page's form, or None if it can't be entered there."""
     people = {role: film.get(role) for role in ("director", "writers", "cast", "companies")}
     on_form = (
@@ -186,6 +205,8 @@ def as_form(film):
         and film.get("genres") is not None
         and set(film["genres"]) <= set(GENRES)
         and [] not in people.values()
+        and (people["companies"] is None or which(film.get("companies_of")) == learned)
+        and which(film.get("companies_of")) is not None
         and all(isinstance(each, str) for names in people.values() for each in names or ())
     )
     if not on_form:
@@ -267,13 +288,13 @@ def answers(client, forecasts, models, director, tables):
     page_answers = FilmAnswers(forecasts, Scale(forecasts.known_films))
 
     def page(film):
-        form = as_form(film)
+        form = as_form(film, forecasts.companies_of)
         if form is None:
             return "not on the form"
         html = page_answers.answer(form)
         if "Please check the form" in html:
             return None
-        stated = stated_film(form)
+        stated = stated_film(form, forecasts.companies_of)
         revenue, success = forecasts.revenue(stated), forecasts.success(stated)
         comparables = forecasts.comparables(stated)["comparables"]
         assert money(revenue["predicted_revenue"]) in html
@@ -334,6 +355,12 @@ def test_votes_of_another_source_are_another_number(answers):
     imdb = of_case(answers, RATED | {"votes_of": "imdb"})
     tmdb = of_case(answers, RATED)
     assert all(tmdb[door] != answer for door, answer in imdb.items())
+
+
+def test_companies_of_the_learned_kind_are_used(answers):
+    used = of_case(answers, {"companies": [COMPANY]} | LISTED)
+    ignored = of_case(answers, {"companies": [COMPANY]})
+    assert all(used[door] != answer for door, answer in ignored.items())
 
 
 def test_every_answer_names_five_comparable_films(answers):

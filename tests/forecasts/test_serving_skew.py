@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from boxoffice.films.companies import companies_of
 from boxoffice.films.features import CLASSIC_GENRES, column_name, input_columns
 from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.names import KINDS
@@ -81,7 +82,9 @@ def test_a_classic_request_gives_the_classic_features(forecasts, films):
 
 def test_a_pre_release_request_gives_the_pre_release_features(forecasts, films):
     table = expected("pre_release", films)
-    requests = [as_the_api_reads(pre_release_request(film)) for film in films.to_dict("records")]
+    kind = {"companies_of": forecasts.companies_of}  # the source's own
+    rows = films.to_dict("records")
+    requests = [as_the_api_reads(pre_release_request(film) | kind) for film in rows]
     assert [faults(request) for request in requests] == [[]] * len(requests)
     (together,) = forecasts.read(requests)
     assert together.models.features == list(table)
@@ -118,5 +121,5 @@ def as_one_table(workspace, ids, feature_set):
     credits = credits[["movie_id", "cast", "crew"]].rename(columns={"movie_id": "id"})
     table = movies.merge(credits, on="id", how="left").set_index("id").loc[ids.astype(str)]
     if feature_set == "pre_release":
-        return table.assign(vote_count="")
+        return table.assign(vote_count="", companies_of=companies_of(source))
     return table.assign(votes_of=votes_of(source))

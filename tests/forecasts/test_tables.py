@@ -280,6 +280,7 @@ def test_a_row_is_answered_as_the_film_alone(forecasts, table):
         ({"vote_average": "72"}, "vote_average: 72 is not a number from 0 to 10 (points of 10)"),
         ({"vote_count": "-1"}, "vote_count: -1 is not a number from 0 to 1,000,000,000 (votes)"),
         ({"votes_of": "Letterboxd"}, "votes_of: Letterboxd is not imdb or tmdb"),
+        ({"companies_of": "all"}, "companies_of: all is not producers or distributors"),
         ({"popularity": "high"}, "popularity: high is not a number from 0 to 1,000,000"),
         ({"release_date": ""}, f"release_date is missing: it must be {A_DATE}"),
         ({"release_date": "10.1.1927"}, f"release_date: 10.1.1927 is not {A_DATE}"),

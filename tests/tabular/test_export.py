@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from boxoffice.audience import engagement, hits, segments
 from boxoffice.core import paths
+from boxoffice.films.companies import companies_of
 from boxoffice.films.credits import credit_roles
 from boxoffice.films.features import film_facts, input_columns
 from boxoffice.films.forecast_errors import ForecastErrors
@@ -33,11 +34,12 @@ PROBABILITY = 1e-5
 
 REVENUE = models.revenue_models(seed=0)
 SUCCESS = models.success_models(seed=0)
-SMALLER = {"n_estimators": 30}  # what there is to agree on doesn't grow with the number
 
 
 def smaller(model):
-    return model.set_params(**SMALLER) if "n_estimators" in model.get_params() else model
+    """A model of 30 trees, since what there is to agree on doesn't grow with their number."""
+    number = next((key for key in model.get_params() if key.endswith("n_estimators")), None)
+    return model.set_params(**{number: 30}) if number else model
 
 
 REVENUE = {name: smaller(model) for name, model in REVENUE.items()}
@@ -159,7 +161,7 @@ def test_the_card_tells_what_to_feed(fitted, models_folder):
     export_model("revenue", pipeline[1:], training, CARD)
     card = json.loads((models_folder / "revenue.json").read_text())
     assert card["name"] == "revenue"
-    assert card["model"] == "BudgetTail"
+    assert card["model"] == "VotingRegressor with a budget tail"
     assert {key: card[key] for key in CARD} == CARD
     names = list(pipeline[0].get_feature_names_out())
     assert [feature["name"] for feature in card["features"]] == names == list(training)
@@ -314,6 +316,13 @@ def test_a_card_says_whose_votes_the_model_learned(exported, target):
     card = exported[f"{target}_classic"]
     assert card["votes"] == votes_of(card["source"])
     assert "votes" not in exported[f"{target}_pre_release"]
+
+
+@pytest.mark.parametrize("target", ["revenue", "success"])
+def test_a_card_says_which_companies_the_model_learned(exported, target):
+    card = exported[f"{target}_pre_release"]
+    assert card["companies"] == companies_of(card["source"])
+    assert "companies" not in exported[f"{target}_classic"]
 
 
 def features_like(card, train, films):

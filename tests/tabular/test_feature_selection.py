@@ -118,7 +118,7 @@ def test_the_log_budget_stays_the_first_feature(kept):
 def test_a_restricted_ensemble_never_falls_when_a_kept_budget_feature_rises():
     X, y = data()
     trees = {
-        name: model.set_params(n_estimators=20) if name != "linear" else model
+        name: model.set_params(regressor__n_estimators=20) if name != "linear" else model
         for name, model in revenue_models(seed=0).items()
     }
     ensemble = revenue_ensemble(trees).set_params(regressor__linear="drop")

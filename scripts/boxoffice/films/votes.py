@@ -21,14 +21,14 @@ import numpy as np
 
 VOTE_SOURCES = {"imdb": "IMDb", "tmdb": "TMDB"}
 DEFAULT_VOTES = "tmdb"  # the schema of requests and tables is TMDB's
-OF_SOURCE = {"open_films": "imdb"}  # folders of data/raw whose votes aren't the default's
+VOTES_OF_SOURCE = {"open_films": "imdb"}  # folders of data/raw whose votes aren't the default's
 
 INTERCEPT, SLOPE = 2.467, 0.717
 
 
 def votes_of(source: str) -> str:
     """Whose votes a source holds, by its name: 'open_films' -> 'imdb'."""
-    return OF_SOURCE.get(source, DEFAULT_VOTES)
+    return VOTES_OF_SOURCE.get(source, DEFAULT_VOTES)
 
 
 def whose(text: str | None) -> str | None:

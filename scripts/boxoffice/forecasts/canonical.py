@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from boxoffice.films.companies import which
 from boxoffice.films.credits import MOST, counted, franchise_ids
 from boxoffice.films.features import (
     CERTIFICATES,
@@ -72,6 +73,8 @@ class Films:
         Reads the rest of some films, for names take long to look up.
     votes_of : array of str, shape (n,)
         Whose votes `vote_count` counts, 'imdb' or 'tmdb'.
+    companies_of : array of str, shape (n,)
+        Which companies the films list, 'producers' or 'distributors'.
     """
 
     columns: dict[str, np.ndarray]
@@ -79,6 +82,7 @@ class Films:
     right: np.ndarray
     before_release: Callable[[np.ndarray], BeforeRelease]
     votes_of: np.ndarray
+    companies_of: np.ndarray
 
     def __len__(self) -> int:
         return len(self.columns["budget"])
@@ -97,6 +101,23 @@ def with_votes_of(films: Films, source: str | None) -> Films:
         columns=films.columns | {"vote_count": count},
         votes_of=np.full(len(films), source),
     )
+
+
+def with_companies_of(films: Films, learned: str | None) -> Films:
+    """The films without companies of another kind than a model learned, see `films.companies`."""
+    if learned is None or (films.companies_of == learned).all():
+        return films
+
+    def before_release(rows: np.ndarray) -> BeforeRelease:
+        known = films.before_release(rows)
+        if "companies" not in known.roles:
+            return known
+        same = (films.companies_of[rows] == learned).tolist()
+        listed = zip(known.roles["companies"], same, strict=True)
+        companies = [ids if kept else None for ids, kept in listed]
+        return replace(known, roles=known.roles | {"companies": companies})
+
+    return replace(films, before_release=before_release)
 
 
 def genre_columns(flags: np.ndarray) -> dict[str, np.ndarray]:
@@ -147,6 +168,7 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
         right=np.ones(len(films), dtype=bool),
         before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
         votes_of=np.array([whose(film.get("votes_of")) for film in films]),
+        companies_of=np.array([which(film.get("companies_of")) for film in films]),
     )
 
 

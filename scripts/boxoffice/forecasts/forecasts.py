@@ -3,7 +3,7 @@
 The API, its page, tables and the command line all answer through this module.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 
 from boxoffice.core import paths
 from boxoffice.core.model_files import ExportedModel, ModelFileError, checked_bytes
-from boxoffice.films import votes
+from boxoffice.films import companies, votes
 from boxoffice.films.forecast_errors import FARTHEST, ForecastErrors
 from boxoffice.films.history import FILES
 from boxoffice.films.money import BASE, SUCCESS_MULTIPLE, log_prices
@@ -22,6 +22,7 @@ from boxoffice.forecasts.canonical import (
     from_requests,
     spelling_warnings,
     stated_value,
+    with_companies_of,
     with_votes_of,
 )
 from boxoffice.forecasts.drivers import (
@@ -77,7 +78,10 @@ class FilmModels:
         # NaN has the models put the exact median; cards round all but a 0.
         self.drivers = Drivers(self.features, np.where(self.revenue.median == 0, 0.0, np.nan))
         self.errors = _errors(self.revenue.card, folder)
-        self.votes = _votes(self.revenue, folder)
+        self.votes = _learned(self.revenue, folder, "votes", "vote_count", votes.VOTE_SOURCES)
+        self.companies = _learned(
+            self.revenue, folder, "companies", "companies_count", companies.COMPANY_LISTS
+        )
         self.latest_year = self.revenue.maximum[self.features.index("release_year")]
         self.ranges = _ranges(self.revenue)
         # Of several features, as those of a budget in the market of its time, no value is typical.
@@ -150,6 +154,13 @@ class FilmModels:
                 words[place] = said
         return words
 
+    def companies_not_used(self, film: dict[str, Any]) -> str | None:
+        """Why a film's companies are not used; None if they are, or if it states none."""
+        of = companies.which(film.get("companies_of"))
+        if film.get("companies") is None or self.companies in (None, of):
+            return None
+        return f"companies: {companies.not_used_in_words(of, self.companies)}"
+
     def told(
         self,
         film: dict[str, Any],
@@ -205,6 +216,8 @@ class Forecasts:
         Whom a name means among them.
     roles : list of str
         Those that the pre-release models read.
+    companies_of : str or None
+        Which companies these learned, 'producers' or 'distributors'; None if they read none.
 
     Raises
     ------
@@ -229,6 +242,7 @@ class Forecasts:
         self.roles = self._past.roles
         if history is not None:
             self._past = _later_past(history, self._past)
+        self.companies_of = self._pre_release.companies
         self.names = Names((history or folder) / "names.parquet", self._past.ids)
         self._needed = [
             field
@@ -288,7 +302,7 @@ class Forecasts:
         """
         if not films:
             return []
-        found = self._past.comparables.told(from_requests(films, self.names))
+        found = self._past.comparables.told(self._as_learned(from_requests(films, self.names)))
         return [{"comparables": nearest} for nearest in found]
 
     def _answers(
@@ -378,13 +392,14 @@ class Forecasts:
 
         NaN is unknown. With them come warnings of what isn't known by name.
         """
-        films, latest = from_requests([film], self.names), self._pre_release.latest_year
+        films = self._as_learned(from_requests([film], self.names))
+        latest = self._pre_release.latest_year
         features = features_of(films, np.arange(1), names, latest, self._past)
-        return features[0], spelling_warnings(film, self.names)
+        return features[0], self._not_understood(film)
 
     def named_comparables(self, films: Films, rows: np.ndarray) -> np.ndarray:
         """The comparable films of some films, see `KnownFilms.named`."""
-        return self._past.comparables.named(films, rows)
+        return self._past.comparables.named(self._as_learned(films), rows)
 
     def read(self, films: list[dict[str, Any]]) -> Iterator[Answering]:
         """Features of films as requests state them, by the models that answer."""
@@ -397,7 +412,7 @@ class Forecasts:
         pre-release models.
         """
         rated = self._is_rated(films)
-        films = with_votes_of(films, self._classic.votes)
+        films = self._as_learned(films)
         for models, chosen, past in (
             (self._classic, rated, None),
             (self._pre_release, ~rated, self._past),
@@ -406,6 +421,11 @@ class Forecasts:
             if len(rows):
                 features = features_of(films, rows, models.features, models.latest_year, past)
                 yield Answering(models, rows, features, log_prices(release_days(films, rows)))
+
+    def _as_learned(self, films: Films) -> Films:
+        """The films with votes and companies of the kind that the models learned."""
+        films = with_votes_of(films, self._classic.votes)
+        return with_companies_of(films, self.companies_of)
 
     def _is_rated(self, films: Films) -> np.ndarray:
         rated = np.ones(len(films), dtype=bool)
@@ -428,7 +448,7 @@ class Forecasts:
                 hint = "" if film.get("votes_of") else "; state votes_of if they are IMDb's"
                 warnings.append(f"vote_count: {votes_read}, whose votes the model learned{hint}")
             return [*warnings, *self._far_from_known(film)]
-        warnings = [*spelling_warnings(film, self.names), *self._far_from_known(film)]
+        warnings = [*self._not_understood(film), *self._far_from_known(film)]
         if film.get("vote_count") == 0:
             return ["nobody has voted yet: the pre-release model answers", *warnings]
         if given:
@@ -436,6 +456,13 @@ class Forecasts:
             words = f"without {missing} the pre-release model answers"
             return [f"{', '.join(given)} not used: {words}", *warnings]
         return warnings
+
+    def _not_understood(self, film: dict[str, Any]) -> list[str]:
+        """Warnings about texts that nothing is known by, and about companies of another kind."""
+        not_used = self._pre_release.companies_not_used(film)
+        if not_used is None:
+            return spelling_warnings(film, self.names)
+        return [*spelling_warnings(film | {"companies": None}, self.names), not_used]
 
     def _far_from_known(self, film: dict[str, Any]) -> list[str]:
         """Warnings about films that are like few or none of the known ones."""
@@ -520,15 +547,17 @@ def _errors(card: dict[str, Any], folder: Path) -> ForecastErrors:
         ) from error
 
 
-def _votes(model: ExportedModel, folder: Path) -> str | None:
-    """Whose votes a model learned, None if it reads none."""
-    if "vote_count" not in model.features:
+def _learned(
+    model: ExportedModel, folder: Path, what: str, feature: str, kinds: Collection[str]
+) -> str | None:
+    """Which kind of votes or companies a card says, None if the model doesn't read the feature."""
+    if feature not in model.features:
         return None
-    stated = model.card.get("votes")
-    if stated not in votes.VOTE_SOURCES:
+    stated = model.card.get(what)
+    if stated not in kinds:
         raise ModelFileError(
-            f"{folder / model.card['name']}.json has {stated} for its votes, not one of "
-            f"{', '.join(votes.VOTE_SOURCES)}: run `dvc repro`"
+            f"{folder / model.card['name']}.json has {stated} for its {what}, not one of "
+            f"{', '.join(kinds)}: run `dvc repro`"
         )
     return stated
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from boxoffice.films.companies import COMPANY_LISTS, DEFAULT_COMPANIES, which
 from boxoffice.films.features import CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
 from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES, whose
 
@@ -53,6 +54,13 @@ def _check_votes_of(text: str) -> str:
     return source
 
 
+def _check_companies_of(text: str) -> str:
+    kind = which(text)
+    if kind is None:
+        raise ValueError("an unknown kind of list")
+    return kind
+
+
 def _whole(lowest: int, highest: int) -> Any:
     """A whole number, which may be written 9500.0."""
     schema = {"type": "integer", "minimum": lowest, "maximum": highest}
@@ -80,6 +88,9 @@ Date = Annotated[
 ]
 VotesOf = Annotated[
     str, AfterValidator(_check_votes_of), WithJsonSchema({"enum": list(VOTE_SOURCES)})
+]
+CompaniesOf = Annotated[
+    str, AfterValidator(_check_companies_of), WithJsonSchema({"enum": list(COMPANY_LISTS)})
 ]
 _Text = Annotated[str, Field(max_length=MOST_TEXT)]
 _Name = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
@@ -148,7 +159,13 @@ class Film(_Request):
         "The cast, in the order of billing", "Sam Worthington", "Zoe Saldana"
     )
     companies: PeopleList | None = _people(
-        "Distributor and production companies", "Twentieth Century Fox Film Corporation"
+        "Companies, as companies_of says which", "Twentieth Century Fox Film Corporation"
+    )
+    companies_of: CompaniesOf | None = _field(
+        "Which companies these are, production companies alone (producers) or the distributor and "
+        f"production companies (distributors); {DEFAULT_COMPANIES} if it isn't stated",
+        " or ".join(COMPANY_LISTS),
+        "distributors",
     )
     director: PeopleList | None = _people("Directors", "James Cameron")
     writers: PeopleList | None = _people(

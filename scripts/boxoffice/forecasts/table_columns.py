@@ -1,7 +1,8 @@
 """Columns in the TMDB 5000 schema become canonical columns, with the faults of each row.
 
 Only the columns that forecasts read are checked, `id` and `revenue` are not; numbers must be in the
-ranges of `request.Film`. A blank cell is unknown; a blank `votes_of` means TMDB's votes.
+ranges of `request.Film`. A blank cell is unknown; a blank `votes_of` means TMDB's votes, a blank
+`companies_of` production companies alone.
 """
 
 import ast
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from boxoffice.films.companies import DEFAULT_COMPANIES, which
 from boxoffice.films.credits import (
     BILLED,
     CREW_ROLES,
@@ -58,7 +60,12 @@ FIELD_OF_COLUMN = {
 }
 SHORT_TEXTS = ("title", "original_language", "certificate")
 CREDITS = ("production_companies", "cast", "crew")  # read for the pre-release models alone
-TEXT_COLUMNS = (*SHORT_TEXTS, "votes_of", "genres", "production_countries", *CREDITS)
+TEXT_COLUMNS = (
+    *SHORT_TEXTS,
+    *("votes_of", "companies_of"),
+    *("genres", "production_countries"),
+    *CREDITS,
+)
 A_LIST = 'a JSON list of {"id": number, "name": text}'
 _ROLE_OF_JOB = {job: role for role, (jobs, _) in CREW_ROLES.items() for job in jobs}
 _COLUMN_OF_ROLE = {
@@ -173,12 +180,13 @@ class ChunkReader:
             long = pc.fill_null(pc.greater(pc.utf8_length(cells), MOST_TEXT), False)
             self._note(np.flatnonzero(long), name, cells, A_TEXT)
         columns = known_numbers(numbers)
-        votes_of = self._votes_of()
+        votes_of = self._one_of("votes_of", whose, DEFAULT_VOTES)
+        companies_of = self._one_of("companies_of", which, DEFAULT_COMPANIES)
         columns |= genre_columns(self._listed("genres", genre_flags_of, UNKNOWN_GENRES))
         self._american = self._listed("production_countries", country_flag, np.nan)
         right = np.ones(self.rows.num_rows, dtype=bool)
         right[list(self.faults)] = False
-        return Films(columns, self._days, right, self._before_release, votes_of)
+        return Films(columns, self._days, right, self._before_release, votes_of, companies_of)
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(
@@ -257,12 +265,14 @@ class ChunkReader:
         distinct, code = _distinct(self._text(name))
         return np.array([*map(read, distinct), read(None)], dtype=kind)[code]
 
-    def _votes_of(self) -> np.ndarray:
-        """Whose votes each film has, the default's where a row doesn't say."""
-        cells = self._text("votes_of")
+    def _one_of(
+        self, name: str, read: Callable[[str | None], str | None], default: str
+    ) -> np.ndarray:
+        """A column of a few known words, the default where a row has none."""
+        cells = self._text(name)
         distinct, code = _distinct(cells)
-        found = np.array([whose(text) or "" for text in distinct] + [DEFAULT_VOTES])[code]
-        self._note(np.flatnonzero(found == ""), "votes_of", cells, expected("votes_of"))
+        found = np.array([read(text) or "" for text in distinct] + [default])[code]
+        self._note(np.flatnonzero(found == ""), name, cells, expected(name))
         return found
 
     def _listed(self, name: str, read: Callable[[list[str]], object], unknown) -> np.ndarray:

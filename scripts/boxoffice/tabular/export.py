@@ -134,6 +134,14 @@ def describe_features(table: pd.DataFrame) -> list[dict]:
     return [{"name": name, "unit": unit(name), **ranges[name]} for name in table]
 
 
+def kind_of(estimator: BaseEstimator) -> str:
+    """What an estimator, or the last one of a pipeline, is: 'XGBRegressor with a budget tail'."""
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if isinstance(last, BudgetTail):
+        return f"{kind_of(last.regressor)} with a budget tail"
+    return type(last).__name__
+
+
 def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, card: dict) -> None:
     """Write `models/<name>.onnx` and its card `models/<name>.json`.
 
@@ -144,8 +152,7 @@ def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, ca
     model = convert(estimator, training.shape[1], name)
     set_model_props(model, {FEATURE_NAMES: json.dumps(list(training))})
     content = model.SerializeToString(deterministic=True)
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    described = {"model": type(last).__name__, **card, "features": describe_features(training)}
+    described = {"model": kind_of(estimator), **card, "features": describe_features(training)}
     write_model(name, ".onnx", content, described)
 
 

@@ -32,9 +32,6 @@ XGBOOST = {
     "n_jobs": 1,
 }
 REVENUE_ENSEMBLE = ("linear", "extra_trees", "xgboost")
-# Trees alone say the same for all budgets beyond those they saw; gradient boosting can't even be
-# held to rise with the budget.
-FLAT = ("random_forest", "extra_trees", "gradient_boosting", "xgboost")
 SUCCESS_ENSEMBLE = ("logistic_regression", "xgboost")
 
 
@@ -46,11 +43,10 @@ def _on_log_budget(model: BaseEstimator) -> Pipeline:
 def revenue_models(seed: int) -> dict[str, BaseEstimator]:
     """Unfitted models of log revenue, by name; one thread each, as the searches use all cores.
 
-    `gradient_boosting` has a Huber loss, because a few revenues are nonsense ($12) and least
-    squares would chase them.
+    All models of trees are given a `BudgetTail`. `gradient_boosting` has a Huber loss, because a
+    few revenues are nonsense ($12) and least squares would chase them.
     """
-    return {
-        "linear": make_pipeline(StandardScaler(), Ridge()),
+    trees = {
         "random_forest": RandomForestRegressor(
             max_features="sqrt", max_samples=0.3, random_state=seed
         ),
@@ -61,6 +57,10 @@ def revenue_models(seed: int) -> dict[str, BaseEstimator]:
             loss="huber", alpha=0.95, subsample=0.7, max_features="sqrt", random_state=seed
         ),
         "xgboost": XGBRegressor(**XGBOOST, random_state=seed),
+    }
+    return {
+        "linear": make_pipeline(StandardScaler(), Ridge()),
+        **{name: BudgetTail(model) for name, model in trees.items()},
     }
 
 
@@ -107,6 +107,11 @@ class BudgetTail(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "regressor_")
         return self.regressor_.predict(X) + self._tail(X)
 
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Those of the fitted regressor, shape (n_features,)."""
+        return self.regressor_.feature_importances_
+
     def _tail(self, X) -> np.ndarray:
         return np.maximum(X[:, 0] - self.start_, 0)
 
@@ -125,9 +130,11 @@ def rising_with_budget(model: BaseEstimator, features: list[str]) -> BaseEstimat
 def revenue_ensemble(models: dict[str, BaseEstimator]) -> BudgetTail:
     """The ensemble: the mean of a linear model, extremely randomised trees and XGBoost.
 
-    The three err differently: a straight line extrapolates, trees find interactions.
+    The three err differently: a straight line extrapolates, trees find interactions. They share
+    one tail, so the trees leave their own ones out.
     """
-    return BudgetTail(VotingRegressor([(name, clone(models[name])) for name in REVENUE_ENSEMBLE]))
+    bare = {name: getattr(models[name], "regressor", models[name]) for name in REVENUE_ENSEMBLE}
+    return BudgetTail(VotingRegressor([(name, clone(model)) for name, model in bare.items()]))
 
 
 def success_models(seed: int) -> dict[str, BaseEstimator]:
