@@ -344,10 +344,10 @@ Markdown(
 # %% [markdown]
 # ## How sure is a forecast?
 #
-# A forecast without an interval is half a forecast. The ends come from the backtest's errors on
-# training films, of forecasts at most two years ahead. Small films are harder to forecast than large
-# ones, so the errors are taken by size of the forecast (Mondrian). We then count how many of the
-# latest films lie between the ends, in all and by quarter of the forecast.
+# A forecast without an interval is half a forecast. The ends come from the backtest's errors on the
+# training films of the last six years, of forecasts at most two years ahead. Small films are harder
+# to forecast than large ones, so the errors are taken by size of the forecast (Mondrian). We then
+# count how many of the latest films lie between the ends, in all and by quarter of the forecast.
 
 # %%
 first_test_day = test["release_date"].min()

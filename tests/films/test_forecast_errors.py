@@ -143,10 +143,10 @@ def test_expected_earnings_add_up_to_what_was_earned():
 
 def test_at_the_middle_of_a_bin_the_mean_is_what_its_films_earned():
     """Constant forecasts, so each bin's total is known."""
-    y_pred = np.repeat([10.0, 12.0, 14.0, 16.0], 50)
-    factors = np.tile([0.5, 1.0, 1.5, 3.0, 4.0], 40)  # 2 on average
+    middles = 10.0 + 2 * np.arange(BINS)
+    y_pred = np.repeat(middles, 50)
+    factors = np.tile([0.5, 1.0, 1.5, 3.0, 4.0], 10 * BINS)  # 2 on average
     errors = ForecastErrors.of(y_pred + np.log(factors), y_pred, 0.8)
-    middles = np.array([10.0, 12.0, 14.0, 16.0])
     assert_allclose(errors.centers, middles)
     assert_allclose(np.exp(errors.expected(middles) - middles), 2.0)
 
@@ -204,8 +204,8 @@ def test_chances_agree_with_the_ends_of_the_interval(tail):
         (FEWEST_FORECASTS - 1, 1),
         (2 * FEWEST_FORECASTS - 1, 1),
         (2 * FEWEST_FORECASTS, 2),
-        (BINS * FEWEST_FORECASTS, 4),
-        (5000, 4),
+        (BINS * FEWEST_FORECASTS, BINS),
+        (5000, BINS),
     ],
 )
 def test_every_bin_has_enough_forecasts(n, bins):

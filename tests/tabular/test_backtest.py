@@ -17,6 +17,7 @@ from boxoffice.tabular.backtest import (
     FEWEST_SCORED,
     FEWEST_TRAINING,
     HISTORIES,
+    RECENT,
     WARM_UP,
     backtest,
     forecast_errors,
@@ -173,7 +174,10 @@ def test_intervals_are_of_errors_that_were_known_at_the_cutoff(films, forecasts,
     assert sorted(table["cutoff"].unique()) == [FIRST + 1, FIRST + 4, FIRST + 7]
     for cutoff, rows in table.groupby("cutoff"):
         released = films["release_year"].reindex(forecasts["film"]).to_numpy()
-        near = forecasts[(released < cutoff) & (forecasts["horizon"] <= 2)]
+        early = released < cutoff
+        recent = early & (released > released[early].max() - RECENT)
+        near = forecasts[recent & (forecasts["horizon"] <= 2)]
+        assert len(near) < (early & (forecasts["horizon"] <= 2)).sum() or cutoff == FIRST + 1
         assert (near["cutoff"] < cutoff).all()
         errors = ForecastErrors.of(near["actual"], near[kind], NOMINAL)
         predicted = rows["predicted"].to_numpy()
@@ -209,7 +213,7 @@ def test_intervals_name_budget_and_success_of_their_films(films, forecasts):
     assert (table["success"] == of_films["success"].to_numpy()).all()
     threshold = np.log(1.5) + of_films["log_budget"].to_numpy()
     # An even chance is where the middle of the errors takes the forecast to the threshold.
-    assert np.corrcoef(table["chance"], table["predicted"] - threshold)[0, 1] > 0.9
+    assert np.corrcoef(table["chance"], table["predicted"] - threshold)[0, 1] > 0.85
 
 
 def test_too_few_early_forecasts_leave_a_cutoff_out(films, forecasts):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-BINS = 4  # quarters of the forecasts
+BINS = 6  # of equally many forecasts
 FEWEST_FORECASTS = 40  # forecasts that make a bin
 # Years ahead that backtests look, told apart in scores and on the models' cards.
 HORIZONS = {"h0": (0, 0), "h1_2": (1, 2), "h3_5": (3, 5), "h6_9": (6, 9)}

@@ -23,6 +23,7 @@ HISTORIES = ("frozen", "updated")
 BASELINES = ("log_budget", "comparables")
 FEWEST_TRAINING = 50  # films
 FEWEST_SCORED = 20  # forecasts that scores are worth
+RECENT = 6  # years whose errors make an interval, since films become harder to forecast
 WARM_UP = 5  # years of forecasts before the first scored one, whose errors make its interval
 LARGE, LARGEST = 20_000_000, 150_000_000  # budgets, nominal USD
 
@@ -106,8 +107,10 @@ def baseline_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]
 
 
 def forecast_errors(forecasts: pd.DataFrame, kind: str, nominal: float) -> ForecastErrors:
-    """Errors of the forecasts that are at most two years ahead."""
-    near = forecasts[forecasts["horizon"] <= HORIZONS["h1_2"][1]]
+    """Errors of forecasts at most two years ahead, of the films of the last `RECENT` years."""
+    released = forecasts["cutoff"] + forecasts["horizon"]
+    recent = released > released.max() - RECENT
+    near = forecasts[recent & (forecasts["horizon"] <= HORIZONS["h1_2"][1])]
     return ForecastErrors.of(near["actual"], near[kind], nominal)
 
 
