@@ -41,7 +41,7 @@ from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 # more than this: the two answers must not contradict each other.
 MOST_APART = 0.1
 MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
-SMALL_BUDGET = 1_000_000  # USD; of smaller films, a revenue is known above all if it is high
+SMALL_BUDGET = 10_000_000  # USD; of smaller films, a revenue is known above all if it is high
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
