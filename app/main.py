@@ -34,8 +34,8 @@ from boxoffice.forecasts.tables import Format, TableError, iter_scored
 ABOUT = """
 What will a film earn, and will it pay off?
 
-Leave `popularity`, `vote_avg` and `vote_count` out for a film that isn't released yet. Every answer
-to `/predict/...` names the model that gave it, and warns of what lies outside its training films.
+Leave `popularity`, `vote_avg` and `vote_count` out for a film that isn't released yet. Every
+forecast names the model that gave it, and warns of what lies outside its training films.
 """
 TAGS = [
     {"name": "films", "description": "Forecasts for one film."},
@@ -312,8 +312,9 @@ def _add_tables(app: FastAPI) -> None:
         """A forecast for every row of a table: a CSV or Parquet file in the TMDB 5000 schema.
 
         `budget` and `release_date` are needed. The rows come back in order with the columns
-        `predicted_revenue`, `revenue_lower`, `revenue_upper` (nominal USD), `probability_success`,
-        `model` and `error`, which tells what is wrong with a row that has no forecast.
+        `predicted_revenue` (typical), `expected_revenue` (mean), `revenue_lower`, `revenue_upper`
+        (dollars of the film's time), `probability_success`, `model` and `error`, which tells what
+        is wrong with a row that has no forecast.
         """
         async with AsyncExitStack() as needed:
             try:

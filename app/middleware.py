@@ -33,7 +33,8 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 CLIENT_GONE = 499  # nginx's status for a client that closed the connection; only in the log
 MAX_PATH = 200  # characters of a path in the log
 JSON, FORM = "application/json", "multipart/form-data"
-FILMS, MEDIA = ("revenue", "success", "hit", "segment"), ("poster", "multimodal")
+FILMS = ("revenue", "success", "comparables", "hit", "segment")
+MEDIA = ("poster", "multimodal")
 OTHERS = ("/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 

@@ -63,8 +63,8 @@ sns.set_theme(style="whitegrid", palette="deep")
 # ## Method
 #
 # The same films, feature sets, splits and rules as in `regress`. Hyperparameters and the selected
-# model are chosen by the mean AUC over shuffled folds, on films that are training films in both
-# splits.
+# model are chosen by the mean AUC over rolling origins (learn from the past, forecast what comes
+# next), on films that are training films in both splits.
 
 # %%
 films = pd.read_parquet(paths.PROCESSED / "films.parquet")

@@ -96,7 +96,10 @@ Markdown(
 # A larger budget must not mean less revenue, all else equal: the trees are grown under that
 # constraint. Trees alone say the same for all budgets beyond those they saw, so every model of trees
 # has a *tail*: above most training budgets its forecast grows at least in proportion to the budget.
-# Gradient boosting can't be grown under the constraint, so it competes and is never selected.
+# Two rules bar models that compete from being selected. Gradient boosting can't be grown under the
+# constraint. And before release no model of trees alone is selected: what they learned holds for the
+# years that they saw, and far ahead they fall behind large films, which the ensemble's straight line
+# follows.
 
 # %%
 grids = {
@@ -284,7 +287,7 @@ Markdown(
 # Two views of the features known before release. *Permutation* importance: how much R² on the
 # latest films falls when a feature is shuffled; features that say the same, such as the three about
 # the budget, share what they would lose together. *Impurity* importance: how much the splits of two
-# tree models gain by a feature in training.
+# tree models gain by a feature in training; the tail of large budgets is no split and doesn't count.
 
 # %%
 importance = evaluation.importance(

@@ -28,10 +28,10 @@ CLASS_MODELS = {
     "text_metadata": "**network, text and facts**",
 }
 TOLD = {
-    "facts": "facts alone, no people and companies",
-    "pre_release": "**all that is known before release**",
-    "pre_release_after_2010": "the same, films released after 2010",
-    "companies_read": "all, and companies read as if they were the learned ones",
+    "facts": "facts alone, without people or companies",
+    "pre_release": "**all that is known before release** (TMDB's companies are not used)",
+    "companies_read": "the same, with TMDB's companies used all the same",
+    "pre_release_after_2010": "**all that is known before release**, films released after 2010",
     "classic": "with the votes of TMDB",
 }
 Runs = dict[str, dict[str, Any]]
@@ -311,7 +311,6 @@ def transfer_rows(transfer: dict) -> list[dict]:
             "90 % interval holds": f"{scores['coverage']:.1%}",
         }
         for name, label in TOLD.items()
-        if name in transfer  # of older models, without the companies
         for scores in [transfer[name]]
     ]
 
@@ -363,7 +362,8 @@ def revenue_known(preprocess: dict) -> str:
     known = preprocess["revenue_known"]
     return (
         f"Of films with a known budget, the revenue is known for {known['below_1m']:.0%} of those "
-        f"below $1M and {known['from_50m']:.0%} of those from $50M on. "
+        f"below $1M, {known['1m_10m']:.0%} of those of $1M to $10M and {known['from_50m']:.0%} of "
+        "those from $50M on. "
     )
 
 

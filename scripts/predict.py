@@ -39,7 +39,8 @@ def predict(
         str | None, typer.Option(metavar="JSON", help="One film, as the API takes it.")
     ] = None,
     comparables: Annotated[
-        bool, typer.Option("--comparables", help="Also name the films most like each of a table.")
+        bool,
+        typer.Option("--comparables", help="Of a table: also name the films most like each."),
     ] = False,
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
     history: Annotated[
@@ -63,7 +64,7 @@ def predict(
     pre-release model. Votes are TMDB's unless votes_of, a field and a column,
     says imdb. Companies are production companies alone unless companies_of
     says distributors, for lists that name the distributor too; the models use
-    those that they learned from and take others as not stated.
+    lists of the kind that they learned from and ignore the others.
 
     Examples:
 

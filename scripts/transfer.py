@@ -119,11 +119,12 @@ def measure(forecasts: Forecasts, table: pd.DataFrame, source: str) -> dict[str,
     answers = scored(forecasts, before)
     as_learned = before.assign(companies_of=forecasts.companies_of or "")
     rated = scored(forecasts, table.assign(votes_of=votes_of(source)))
+    rated = rated[rated["model"] == "classic"]
     return {
         "pre_release": transfer_scores(answers),
         "facts": transfer_scores(scored(forecasts, before.drop(columns=PEOPLE))),
         "companies_read": transfer_scores(scored(forecasts, as_learned)),
-        "classic": transfer_scores(rated[rated["model"] == "classic"]),
+        "classic": transfer_scores(rated),
         "pre_release_after_2010": transfer_scores(answers[answers["release_year"] > RECENT_AFTER]),
         "pre_release_150_million": median_ratio(answers[answers["true_budget"] >= LARGE_BUDGET]),
         "classic_150_million": median_ratio(rated[rated["true_budget"] >= LARGE_BUDGET]),

@@ -10,12 +10,11 @@ from app.page.pictures import Scale, bars, render
 from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
 from boxoffice.films.companies import DEFAULT_COMPANIES
 from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
+from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE
 from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import faults
 
-MILLION = 1_000_000
-PAYS_OFF = 1.5  # budgets
 LANGUAGES = {
     "English": "en",
     "Chinese": "zh",
@@ -172,7 +171,7 @@ def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Co
     with gr.Accordion(f"After release: {after}", open=False):
         gr.HTML(
             '<p class="lead">When all are filled in, the model that has seen such figures '
-            "answers. It explains a film that is out; it can’t foretell one.</p>"
+            "answers. It explains a film that is out; it can’t forecast one that is coming.</p>"
         )
         with gr.Row():
             add(gr.Number, "vote_avg", "Average vote, 0 to 10")
@@ -223,8 +222,8 @@ class FilmAnswers:
             ],
             picture=self._scale.picture(revenue, comparables, film["release_year"]),
             success=success,
-            multiple=PAYS_OFF,
-            goal=PAYS_OFF * film["budget"],
+            multiple=SUCCESS_MULTIPLE,
+            goal=SUCCESS_MULTIPLE * film["budget"],
             revenue_bars=bars(revenue["drivers"], effect_on_revenue),
             success_bars=bars(success["drivers"], effect_on_chance),
             limits=card["not_for"],

@@ -32,7 +32,6 @@ LANDMARK_TITLES = """
     Titanic
 """
 LANDMARKS = [title.strip() for title in LANDMARK_TITLES.split(",")]
-DRIVERS = 6  # the largest ones are drawn
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -171,9 +170,8 @@ def _best_known(films: pd.DataFrame, distance: np.ndarray) -> pd.Series:
 
 
 def bars(drivers: list[dict], effect_words) -> list[dict]:
-    """Drivers as the template `drivers` draws them, largest first, lengths in percent."""
-    largest = sorted(drivers, key=lambda driver: -abs(driver["effect"]))[:DRIVERS]
-    most = max((abs(driver["effect"]) for driver in largest), default=0) or 1
+    """Drivers as the template `drivers` draws them, lengths in percent."""
+    most = max((abs(driver["effect"]) for driver in drivers), default=0) or 1
     return [
         {
             **driver,
@@ -182,5 +180,5 @@ def bars(drivers: list[dict], effect_words) -> list[dict]:
             "length": round(50 * abs(driver["effect"]) / most, 1),
             "shown": effect_words(driver["effect"]),
         }
-        for driver in largest
+        for driver in drivers
     ]

@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 from tqdm import trange
 
 from boxoffice.core import paths
+from boxoffice.films.companies import companies_of
 from boxoffice.films.features import CLASSIC_GENRES, column_name
+from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import ChunkReader
 from boxoffice.forecasts.table_files import open_table
@@ -53,7 +55,8 @@ def read_source(source: str) -> pd.DataFrame:
     made_up = {"popularity": films["vote_count"] ** 0.4, "homepage": None, "tagline": None}
     lacking = {name: made_up[name] for name in made_up if name not in films}
     texts = {"original_title": films["title"], "overview": "", "status": "Released"}
-    return films.assign(**lacking, **texts)
+    kinds = {"votes_of": votes_of(source), "companies_of": companies_of(source)}
+    return films.assign(**lacking, **texts, **kinds)
 
 
 def requests(films: pd.DataFrame) -> pd.DataFrame:

@@ -169,6 +169,7 @@ def test_other_types_of_body_are_refused(client):
     for path, kind in (
         ("/predict/revenue", "application/x-www-form-urlencoded"),
         ("/predict/revenue", "application/x-python-pickle"),
+        ("/predict/comparables", "application/x-python-pickle"),
         ("/predict/poster", "image/jpeg"),
         (BATCH, "text/csv"),
     ):
@@ -574,7 +575,8 @@ load_all_checks()
 SAID_WHOLE = ("/predict/hit", "/predict/segment")
 OPERATIONS = [
     *(("GET", path) for path in ("/", "/health", "/metrics")),
-    *(("POST", f"/predict/{name}") for name in ("revenue", "success", "hit", "segment")),
+    *(("POST", f"/predict/{name}") for name in ("revenue", "success", "comparables")),
+    *(("POST", f"/predict/{name}") for name in ("hit", "segment")),
     *(("POST", f"/predict/{name}") for name in ("poster", "multimodal", "batch")),
 ]
 # What takes no input can't be asked wrongly.

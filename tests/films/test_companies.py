@@ -6,8 +6,8 @@ from boxoffice.films.companies import (
     COMPANY_LISTS,
     DEFAULT_COMPANIES,
     companies_of,
+    kind_of_list,
     not_used_in_words,
-    which,
 )
 
 
@@ -23,7 +23,7 @@ from boxoffice.films.companies import (
     ],
 )
 def test_which(text, expected):
-    assert which(text) == expected
+    assert kind_of_list(text) == expected
 
 
 def test_a_source_lists_producers_unless_it_is_known_to_list_distributors():
@@ -35,5 +35,5 @@ def test_a_source_lists_producers_unless_it_is_known_to_list_distributors():
 def test_in_words(learned):
     (other,) = set(COMPANY_LISTS) - {learned}
     words = not_used_in_words(other, learned)
-    assert words.startswith(f"not used, because this list counts as one of {COMPANY_LISTS[other]},")
-    assert words.endswith(f"state companies_of as {learned} if it is one")
+    assert words.startswith(f"not used: they are taken for {COMPANY_LISTS[other]},")
+    assert words.endswith(f"state companies_of: {learned}")

@@ -13,8 +13,8 @@ from boxoffice.films.votes import (
     VOTE_SOURCES,
     read_as,
     read_in_words,
+    source_of_votes,
     votes_of,
-    whose,
 )
 
 SETTLED = 2008  # later films had not gathered their votes by 2010
@@ -32,7 +32,7 @@ SETTLED = 2008  # later films had not gathered their votes by 2010
     ],
 )
 def test_whose(text, expected):
-    assert whose(text) == expected
+    assert source_of_votes(text) == expected
 
 
 def test_a_source_has_votes_of_imdb_or_tmdb():

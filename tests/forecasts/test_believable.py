@@ -153,7 +153,7 @@ def test_small_and_distant_films_are_warned_about(forecasts):
     (answer,) = forecasts.revenues([with_year(FILM, 2035) | {"budget": 200_000}])
     said = " ".join(answer["warnings"])
     assert "years after the last one" in said
-    assert "so small a budget" in said
+    assert "with so small a budget" in said
 
 
 def test_twenty_films_that_nobody_learned_from_are_told_within_a_factor_of_two(default_forecasts):

@@ -145,9 +145,9 @@ def test_companies_of_another_kind_count_as_not_stated_and_that_is_said(forecast
     for stated in ({}, {"companies_of": None}, {"companies_of": "producers"}):
         answer = forecasts.revenue(UPCOMING | company | stated)
         assert answer["warnings"] == [
-            "companies: not used, because this list counts as one of production companies alone, "
-            "and the model learned from lists of the distributor and production companies; state "
-            "companies_of as distributors if it is one"
+            "companies: not used: they are taken for production companies alone, but the model "
+            "learned from lists of the distributor and production companies; if that is what this "
+            "list holds, state companies_of: distributors"
         ]
         assert answer["log_revenue"] == without["log_revenue"]
         assert answer["drivers"] == without["drivers"]

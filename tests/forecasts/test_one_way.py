@@ -20,7 +20,7 @@ from app.page.film import FilmAnswers, defaults, stated_film
 from app.page.pictures import Scale
 from app.page.words import money
 from app.settings import Settings
-from boxoffice.films.companies import which
+from boxoffice.films.companies import kind_of_list
 from boxoffice.films.credits import CREW_ROLES
 from boxoffice.films.features import AMERICA, GENRES
 from boxoffice.forecasts.tables import COMPARABLES
@@ -205,8 +205,8 @@ def as_form(film, learned):
         and film.get("genres") is not None
         and set(film["genres"]) <= set(GENRES)
         and [] not in people.values()
-        and (people["companies"] is None or which(film.get("companies_of")) == learned)
-        and which(film.get("companies_of")) is not None
+        and (people["companies"] is None or kind_of_list(film.get("companies_of")) == learned)
+        and kind_of_list(film.get("companies_of")) is not None
         and all(isinstance(each, str) for names in people.values() for each in names or ())
     )
     if not on_form:

@@ -2,10 +2,10 @@
 
 TMDB lists production companies. The open films list the distributor first, from Vega's table, and
 then production companies from Wikidata. The two kinds differ in what they say of a film's revenue:
-a film that found a large distributor has passed a test. So a model that learned one kind does worse
-with the other than with none (`docs/results.md`, films of another source).
+a film that found a large distributor has passed a test. So a model that learned one kind may do
+worse with the other than with none (`docs/results.md`, films of another source).
 
-There is no reading one kind as the other, as there is for `votes`. Companies that are not of the
+One kind can't be translated into the other, as votes can. Companies that are not of the
 kind that a model learned count as not stated.
 """
 
@@ -22,7 +22,7 @@ def companies_of(source: str) -> str:
     return COMPANIES_OF_SOURCE.get(source, DEFAULT_COMPANIES)
 
 
-def which(text: str | None) -> str | None:
+def kind_of_list(text: str | None) -> str | None:
     """'Distributors' -> 'distributors'; the default for nothing or a blank, None if not known."""
     name = (text or "").strip().lower() or DEFAULT_COMPANIES
     return name if name in COMPANY_LISTS else None
@@ -31,6 +31,6 @@ def which(text: str | None) -> str | None:
 def not_used_in_words(of: str, learned: str) -> str:
     """Why companies of one kind are not used by a model that learned another, and what to state."""
     return (
-        f"not used, because this list counts as one of {COMPANY_LISTS[of]}, and the model learned "
-        f"from lists of {COMPANY_LISTS[learned]}; state companies_of as {learned} if it is one"
+        f"not used: they are taken for {COMPANY_LISTS[of]}, but the model learned from lists of "
+        f"{COMPANY_LISTS[learned]}; if that is what this list holds, state companies_of: {learned}"
     )

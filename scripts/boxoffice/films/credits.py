@@ -30,7 +30,7 @@ MOST = {"cast": BILLED, "companies": COMPANIES} | {
 ROLES = ("cast", "companies", "franchise", "characters", *CREW_ROLES)
 PEOPLE = ("cast", *CREW_ROLES)  # roles whose entities are people
 
-# Beside numbers.
+# Words that mark a sequel, as numbers do.
 SEQUEL_MARKS = {"ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"}
 SEQUEL_MARKS |= {"part", "episode", "vol", "volume", "chapter"}
 TITLE_END = re.compile(r":|\s[-–]\s|\s&\s(?=the\b)", re.IGNORECASE)

@@ -82,13 +82,13 @@ class ForecastErrors:
         order = np.argsort(y_pred, kind="stable")
         bins = np.array_split(order, min(BINS, max(1, len(order) // FEWEST_FORECASTS)))
         errors = [y_true[rows] - y_pred[rows] for rows in bins]
-        ends = np.array([residual_quantiles(each, nominal) for each in errors])
+        lower, upper = np.array([residual_quantiles(each, nominal) for each in errors]).T
+        centers = np.array([np.median(y_pred[rows]) for rows in bins])
+        mean = [np.log(np.exp(y_true[rows]).sum() / np.exp(y_pred[rows]).sum()) for rows in bins]
         return cls(
             nominal,
-            np.array([np.median(y_pred[rows]) for rows in bins]),
-            ends[:, 0],
-            ends[:, 1],
-            np.array([np.log(np.exp(y_true[r]).sum() / np.exp(y_pred[r]).sum()) for r in bins]),
+            centers,
+            *(_rising(centers, offsets) for offsets in (lower, upper, mean)),
             np.array([np.quantile(each, LEVELS) for each in errors]),
         )
 
@@ -140,6 +140,11 @@ class ForecastErrors:
             _share_above(self.quantiles, rows, threshold - y_pred) for rows in (below, above)
         ]
         return (1 - weight) * chances[0] + weight * chances[1]
+
+
+def _rising(centers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Raise offsets where adding them would let a larger forecast end lower than a smaller one."""
+    return np.maximum.accumulate(centers + offsets) - centers
 
 
 def _share_above(quantiles: np.ndarray, rows: np.ndarray, errors: np.ndarray) -> np.ndarray:

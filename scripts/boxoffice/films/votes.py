@@ -31,7 +31,7 @@ def votes_of(source: str) -> str:
     return VOTES_OF_SOURCE.get(source, DEFAULT_VOTES)
 
 
-def whose(text: str | None) -> str | None:
+def source_of_votes(text: str | None) -> str | None:
     """'IMDb' -> 'imdb'; the default for nothing or a blank, None for a name that isn't known."""
     name = (text or "").strip().lower() or DEFAULT_VOTES
     return name if name in VOTE_SOURCES else None

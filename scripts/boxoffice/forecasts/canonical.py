@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from boxoffice.films.companies import which
+from boxoffice.films.companies import kind_of_list
 from boxoffice.films.credits import MOST, counted, franchise_ids
 from boxoffice.films.features import (
     CERTIFICATES,
@@ -20,7 +20,7 @@ from boxoffice.films.features import (
     genre_column,
 )
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
-from boxoffice.films.votes import VOTE_SOURCES, read_as, whose
+from boxoffice.films.votes import VOTE_SOURCES, read_as, source_of_votes
 from boxoffice.forecasts.names import KINDS, Names
 
 # request field -> canonical column
@@ -117,7 +117,8 @@ def with_companies_of(films: Films, learned: str | None) -> Films:
         companies = [ids if kept else None for ids, kept in listed]
         return replace(known, roles=known.roles | {"companies": companies})
 
-    return replace(films, before_release=before_release)
+    learned_by_all = np.full(len(films), learned)
+    return replace(films, before_release=before_release, companies_of=learned_by_all)
 
 
 def genre_columns(flags: np.ndarray) -> dict[str, np.ndarray]:
@@ -167,8 +168,8 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
         days=np.array([film.get("release_date") for film in films], dtype="datetime64[D]"),
         right=np.ones(len(films), dtype=bool),
         before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
-        votes_of=np.array([whose(film.get("votes_of")) for film in films]),
-        companies_of=np.array([which(film.get("companies_of")) for film in films]),
+        votes_of=np.array([source_of_votes(film.get("votes_of")) for film in films]),
+        companies_of=np.array([kind_of_list(film.get("companies_of")) for film in films]),
     )
 
 

@@ -47,7 +47,7 @@ class KnownFilms:
         self._comparables = Comparables(self._facts)
         self._log_revenue = history["log_revenue"].to_numpy(float)
 
-    def told(self, films: Films) -> list[list[dict[str, Any]]]:
+    def nearest_films(self, films: Films) -> list[list[dict[str, Any]]]:
         """The comparable films of each film, the nearest first.
 
         Returns

@@ -41,7 +41,7 @@ from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 # more than this: the two answers must not contradict each other.
 MOST_APART = 0.1
 MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
-SMALL_BUDGET = 10_000_000  # USD; of smaller films, a revenue is known above all if it is high
+SMALL_BUDGET = 10_000_000  # USD; of smaller films, a revenue is on record above all if it is high
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
@@ -144,9 +144,11 @@ class FilmModels:
 
     def votes_read(self, films: list[dict[str, Any]]) -> list[str | None]:
         """Each film's votes and what they are read as; None if they are read as they are."""
-        sources = [votes.whose(film.get("votes_of")) for film in films]
         words: list[str | None] = [None] * len(films)
-        for of in set(sources) - {self.votes} if self.votes else ():
+        if self.votes is None:
+            return words
+        sources = [votes.source_of_votes(film.get("votes_of")) for film in films]
+        for of in set(sources) - {self.votes}:
             places = [place for place, each in enumerate(sources) if each == of]
             counts = np.array([films[place]["vote_count"] for place in places], dtype=float)
             read = votes.read_in_words(counts, of, self.votes)
@@ -156,12 +158,12 @@ class FilmModels:
 
     def companies_not_used(self, film: dict[str, Any]) -> str | None:
         """Why a film's companies are not used; None if they are, or if it states none."""
-        of = companies.which(film.get("companies_of"))
-        if film.get("companies") is None or self.companies in (None, of):
+        of = companies.kind_of_list(film.get("companies_of"))
+        if not film.get("companies") or self.companies in (None, of):
             return None
         return f"companies: {companies.not_used_in_words(of, self.companies)}"
 
-    def told(
+    def driver_words(
         self,
         film: dict[str, Any],
         votes_read: str | None,
@@ -302,7 +304,8 @@ class Forecasts:
         """
         if not films:
             return []
-        found = self._past.comparables.told(self._as_learned(from_requests(films, self.names)))
+        asked = self._as_learned(from_requests(films, self.names))
+        found = self._past.comparables.nearest_films(asked)
         return [{"comparables": nearest} for nearest in found]
 
     def _answers(
@@ -312,18 +315,18 @@ class Forecasts:
         for asked in self.read(films):
             models = asked.models
             model: ExportedModel = getattr(models, target)
-            told = models.drivers.ask(model.predict, asked.features)
-            values = np.array([value for value, _ in told])
+            explained = models.drivers.ask(model.predict, asked.features)
+            values = np.array([value for value, _ in explained])
             heads = getattr(models, f"{target}_heads")(asked, values)
             rows = asked.rows.tolist()
             votes_read = models.votes_read([films[row] for row in rows])
             for row, head, (_, effects), features, read in zip(
-                rows, heads, told, asked.features.tolist(), votes_read, strict=True
+                rows, heads, explained, asked.features.tolist(), votes_read, strict=True
             ):
                 film = films[row]
                 answers[row] = head | {
                     "model": model.card["name"],
-                    "drivers": models.told(film, read, effects, effect_words),
+                    "drivers": models.driver_words(film, read, effects, effect_words),
                     "warnings": self._warnings(film, models, read)
                     + _outside(models.ranges, features, "forecast"),
                 }
@@ -475,8 +478,8 @@ class Forecasts:
             )
         if film["budget"] < SMALL_BUDGET:
             warnings.append(
-                "films of so small a budget are known above all where they did well: the forecast "
-                "is that of such films"
+                "of films with so small a budget, mostly those that did well are on record: the "
+                "forecast is likely too high for others"
             )
         return warnings
 

@@ -19,9 +19,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from boxoffice.films.companies import COMPANY_LISTS, DEFAULT_COMPANIES, which
+from boxoffice.films.companies import COMPANY_LISTS, DEFAULT_COMPANIES, kind_of_list
 from boxoffice.films.features import CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
-from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES, whose
+from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES, source_of_votes
 
 FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
 MOST_TEXT = 500  # characters of a title, of a name
@@ -48,14 +48,14 @@ def _check_date(text: str, film: ValidationInfo) -> str:
 
 
 def _check_votes_of(text: str) -> str:
-    source = whose(text)
+    source = source_of_votes(text)
     if source is None:
         raise ValueError("votes of an unknown source")
     return source
 
 
 def _check_companies_of(text: str) -> str:
-    kind = which(text)
+    kind = kind_of_list(text)
     if kind is None:
         raise ValueError("an unknown kind of list")
     return kind

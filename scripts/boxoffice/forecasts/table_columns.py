@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from boxoffice.films.companies import DEFAULT_COMPANIES, which
+from boxoffice.films.companies import DEFAULT_COMPANIES, kind_of_list
 from boxoffice.films.credits import (
     BILLED,
     CREW_ROLES,
@@ -26,7 +26,7 @@ from boxoffice.films.credits import (
 )
 from boxoffice.films.features import certificate_rank
 from boxoffice.films.normalise import known_numbers
-from boxoffice.films.votes import DEFAULT_VOTES, whose
+from boxoffice.films.votes import DEFAULT_VOTES, source_of_votes
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
     UNKNOWN_GENRES,
@@ -180,8 +180,8 @@ class ChunkReader:
             long = pc.fill_null(pc.greater(pc.utf8_length(cells), MOST_TEXT), False)
             self._note(np.flatnonzero(long), name, cells, A_TEXT)
         columns = known_numbers(numbers)
-        votes_of = self._one_of("votes_of", whose, DEFAULT_VOTES)
-        companies_of = self._one_of("companies_of", which, DEFAULT_COMPANIES)
+        votes_of = self._one_of("votes_of", source_of_votes, DEFAULT_VOTES)
+        companies_of = self._one_of("companies_of", kind_of_list, DEFAULT_COMPANIES)
         columns |= genre_columns(self._listed("genres", genre_flags_of, UNKNOWN_GENRES))
         self._american = self._listed("production_countries", country_flag, np.nan)
         right = np.ones(self.rows.num_rows, dtype=bool)

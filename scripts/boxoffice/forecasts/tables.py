@@ -33,7 +33,7 @@ ADDED = pa.schema(
     ]
 )
 COMPARABLES = tuple(f"comparable_{number}" for number in range(1, MOST_COMPARABLES + 1))
-_PLACE = ADDED.names.index("model")  # where they stand
+_COMPARABLES_AT = ADDED.names.index("model")  # they stand before it
 CHUNK_ROWS = 65_536
 # Of somebody else's file: a kilobyte of Parquet may repeat a long text in every row.
 CLIENT_ROWS = 4096
@@ -166,7 +166,7 @@ def _in_order(
         # The credits of rated films, which are read for comparables alone, are no fault of a row.
         faults = dict(reader.faults)
         if comparables:
-            answers[_PLACE:_PLACE] = _comparables(forecasts, films, faults)
+            answers[_COMPARABLES_AT:_COMPARABLES_AT] = _comparables(forecasts, films, faults)
         return chunk, faults, answers
 
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="table")
@@ -186,7 +186,9 @@ def _added(comparables: bool) -> pa.Schema:
     """The columns that a scored table has more."""
     fields = list(ADDED)
     if comparables:
-        fields[_PLACE:_PLACE] = [pa.field(name, pa.string()) for name in COMPARABLES]
+        fields[_COMPARABLES_AT:_COMPARABLES_AT] = [
+            pa.field(name, pa.string()) for name in COMPARABLES
+        ]
     return pa.schema(fields)
 
 

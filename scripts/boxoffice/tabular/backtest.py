@@ -23,7 +23,7 @@ HISTORIES = ("frozen", "updated")
 BASELINES = ("log_budget", "comparables")
 FEWEST_TRAINING = 50  # films
 FEWEST_SCORED = 20  # forecasts that scores are worth
-RECENT = 6  # years whose errors make an interval, since films become harder to forecast
+RECENT = 6  # years whose errors make an interval; with older ones it held fewer small films
 WARM_UP = 5  # years of forecasts before the first scored one, whose errors make its interval
 LARGE, LARGEST = 20_000_000, 150_000_000  # budgets, nominal USD
 

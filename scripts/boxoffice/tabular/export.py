@@ -29,9 +29,9 @@ _OPSET = 17
 OPSET = {"": _OPSET, "ai.onnx.ml": 3}
 
 _NOT_FOR = [
-    "not for films far outside the training ranges on this card",
+    "not for films far outside the ranges of the training films",
     "not for markets other than that of the training films, mostly American ones with a cinema run",
-    "not for films that nobody counts: of small films, revenue is known above all where it is high",
+    "not for small films without a reported gross: mostly those that did well are on record",
     "no cause and effect: a larger budget on the form is not a larger film",
 ]
 _HINDSIGHT = "not for films before release: it reads votes, which exist only afterwards"

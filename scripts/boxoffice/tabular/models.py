@@ -31,6 +31,7 @@ XGBOOST = {
     "max_bin": 64,
     "n_jobs": 1,
 }
+REVENUE_TREES = ("random_forest", "extra_trees", "gradient_boosting", "xgboost")
 REVENUE_ENSEMBLE = ("linear", "extra_trees", "xgboost")
 SUCCESS_ENSEMBLE = ("logistic_regression", "xgboost")
 
