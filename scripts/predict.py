@@ -12,7 +12,7 @@ from boxoffice.core import paths
 from boxoffice.core.files import replacing
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.request import faults
+from boxoffice.forecasts.request import Film, faults
 from boxoffice.forecasts.table_files import open_table
 from boxoffice.forecasts.tables import TableError, score_file
 
@@ -102,7 +102,7 @@ def stated_film(text: str) -> dict:
         raise RequestError(f"--film is not JSON: {error}") from error
     if found := faults(film):
         raise RequestError("; ".join(found))
-    return film
+    return Film.model_validate(film).__dict__
 
 
 def predict_table(films: Path, out: Path, forecasts: Forecasts, comparables: bool) -> None:

@@ -13,7 +13,7 @@ from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENR
 from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE
 from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.request import faults
+from boxoffice.forecasts.request import Film, faults
 
 LANGUAGES = {
     "English": "en",
@@ -208,6 +208,7 @@ class FilmAnswers:
         wrong = faults(film)
         if wrong:
             return render("faults", heading="Please check the form", faults=labelled(wrong))
+        film = Film.model_validate(film).__dict__
         revenue, success = self._forecasts.revenue(film), self._forecasts.success(film)
         comparables = self._forecasts.comparables(film)["comparables"]
         card = self._forecasts.cards[revenue["model"]]

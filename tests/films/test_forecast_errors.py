@@ -151,6 +151,16 @@ def test_at_the_middle_of_a_bin_the_mean_is_what_its_films_earned():
     assert_allclose(np.exp(errors.expected(middles) - middles), 2.0)
 
 
+def test_no_end_falls_where_the_forecast_rises():
+    """Of forecasts whose errors are large up to 12 and small beyond."""
+    y_pred = np.linspace(10, 14, 400)
+    wide = np.where(y_pred < 12, 4.0, 0.1)
+    errors = ForecastErrors.of(y_pred + wide * np.tile([-1, -0.5, 0.5, 1], 100), y_pred, 0.8)
+    asked = np.linspace(9, 15, 200)
+    for end in (*errors.interval(asked), errors.expected(asked)):
+        assert (np.diff(end) > -1e-9).all()
+
+
 def test_a_forecast_that_is_off_both_ways_is_expected_to_earn_more():
     errors = measured()
     y_pred = np.linspace(13, 20, 50)
