@@ -7,10 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as transforms
 
 from boxoffice.core.files import STAND_IN
 from boxoffice.media.files import MediaError, find_files
@@ -45,6 +42,11 @@ def read_poster(path: Path, size: int = 224) -> np.ndarray:
     MediaError
         If the file is no image, is broken, or has more than 50 million pixels.
     """
+    # They take seconds to import, which those who only check a file need not wait for.
+    import torch
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional as transforms
+
     with _opened(path) as image:
         image.draft("RGB", (size * _REDUCING_GAP, size * _REDUCING_GAP))
         pixels = torch.from_numpy(np.array(_upright_rgb(image)))
