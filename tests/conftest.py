@@ -1,5 +1,6 @@
 """Fixtures of several test files: real data, and a checkout in which the pipeline has run."""
 
+import gc
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ from ruamel.yaml import YAML
 
 from boxoffice.core import paths
 
+gc.disable()  # while everything is imported: a quarter of the time
 SMALL = Path(__file__).with_name("small.yaml")
 EVERY = 8  # one film in so many
 RAW = "data/raw/open_films"
@@ -185,6 +187,10 @@ def pytest_collection_modifyitems(items):
     waiting = {item.path for item in items if "workspace" in item.fixturenames}
     pipeline = Path(__file__).parent / "project" / "test_end_to_end.py"
     items.sort(key=lambda item: (item.path != pipeline, item.path in waiting))
+
+
+def pytest_collection_finish():
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
