@@ -17,7 +17,7 @@ from docker.utils.build import exclude_paths
 from dockerfile_parse import DockerfileParser
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
-from serving import CLASSIC, eventually, free_port, get
+from serving import CLASSIC, eventually, free_port
 
 from boxoffice.core import paths
 
@@ -132,16 +132,7 @@ def words_of(instruction, port):
 
 
 def is_healthy(image, port):
-    process = image.start(*words_of("HEALTHCHECK", port))
-    process.communicate()
-    return process.returncode == 0
-
-
-def answers(port):
-    try:
-        return get(f"http://127.0.0.1:{port}/health").status_code == 200
-    except httpx.TransportError:
-        return False
+    return image.start(*words_of("HEALTHCHECK", port)).wait() == 0
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +141,7 @@ def service(image):
     port = free_port()
     process = image.start(*words_of("CMD", port))
     try:
-        eventually(lambda: process.poll() is not None or answers(port))
+        eventually(lambda: process.poll() is not None or is_healthy(image, port))
         assert process.poll() is None, process.communicate()[0]
         yield port
     finally:
@@ -198,12 +189,10 @@ def test_only_what_is_copied_reaches_the_engine():
 
 
 def test_pipenv_is_the_makefiles():
-    pinned = re.compile(r"pipenv==[\d.]+")
-    found = [
-        pinned.findall((ROOT / name).read_text("utf-8")) for name in ("Makefile", "Dockerfile")
-    ]
-    assert found[0] == found[1]
-    assert len(found[0]) == 1
+    files = (ROOT / "Makefile", ROOT / "Dockerfile")
+    here, there = (re.findall(r"pipenv==[\d.]+", file.read_text("utf-8")) for file in files)
+    assert here == there
+    assert len(here) == 1
 
 
 def test_the_composed_service_is_locked_down_and_reads_the_models_of_the_checkout():
@@ -226,7 +215,7 @@ def test_the_composed_service_is_locked_down_and_reads_the_models_of_the_checkou
 @pytest.mark.parametrize(("media", "categories"), [("0", "serve"), ("1", "serve media")])
 def test_the_media_models_packages_are_installed_when_asked_for(tmp_path, media, categories):
     image = Image(tmp_path / "image", media)
-    stand_in(image.root / "root" / "bin" / "python", "exit 0")
+    stand_in(image.root / "opt" / "bin" / "python", "exit 0")
     stand_in(image.srv / ".pipenv" / "bin" / "pipenv", 'printf "%s|" "$@"')
     assert image.run(INSTALL).stdout == f"sync|--categories|{categories}|"
 
@@ -307,6 +296,8 @@ def test_a_build_without_a_model_ends_with_its_name(image, tmp_path, name):
 def test_a_package_with_another_hash_than_the_locks_is_refused(image, tmp_path):
     """A lock of one small package, whose hashes are altered."""
     altered = Image(tmp_path / "image")
+    python = f'exec {sys._base_executable} "$@" --without-pip'  # pipenv brings its own
+    stand_in(altered.root / "opt" / "bin" / "python", python)
     pipenv = f'exec {image.pipenv}/bin/python -m pipenv "$@"'
     stand_in(altered.srv / ".pipenv" / "bin" / "pipenv", pipenv)
     shutil.copy(ROOT / "Pipfile", altered.srv)
