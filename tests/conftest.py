@@ -22,6 +22,7 @@ from boxoffice.core import paths
 gc.disable()  # while everything is imported: a quarter of the time
 SMALL = Path(__file__).with_name("small.yaml")
 EVERY = 8  # one film in so many
+LONG = ("test_same_bits", "test_embeddings", "test_container", "test_benchmarks")
 RAW = "data/raw/open_films"
 
 
@@ -183,10 +184,18 @@ def workspace(request) -> Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Run the pipeline first, and meanwhile, on the other cores, what needs none of its models."""
+    """Run the pipeline first, and meanwhile, on the other cores, what needs none of its models.
+
+    Long files come before short ones, so that the workers end together.
+    """
     waiting = {item.path for item in items if "workspace" in item.fixturenames}
-    pipeline = Path(__file__).parent / "project" / "test_end_to_end.py"
-    items.sort(key=lambda item: (item.path != pipeline, item.path in waiting))
+    items.sort(
+        key=lambda item: (
+            item.path.stem != "test_end_to_end",
+            item.path in waiting,
+            item.path.stem not in LONG,
+        )
+    )
 
 
 def pytest_collection_finish():
