@@ -1,5 +1,6 @@
 """Fixtures of several test files: real data, and a checkout in which the pipeline has run."""
 
+import gc
 import json
 import os
 import pickle
@@ -18,8 +19,10 @@ from ruamel.yaml import YAML
 
 from boxoffice.core import paths
 
+gc.disable()  # while everything is imported: a quarter of the time
 SMALL = Path(__file__).with_name("small.yaml")
 EVERY = 8  # one film in so many
+LONG = ("test_same_bits", "test_embeddings", "test_container", "test_benchmarks")
 RAW = "data/raw/open_films"
 
 
@@ -181,10 +184,22 @@ def workspace(request) -> Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Run the pipeline first, and meanwhile, on the other cores, what needs none of its models."""
+    """Run the pipeline first, and meanwhile, on the other cores, what needs none of its models.
+
+    Long files come before short ones, so that the workers end together.
+    """
     waiting = {item.path for item in items if "workspace" in item.fixturenames}
-    pipeline = Path(__file__).parent / "project" / "test_end_to_end.py"
-    items.sort(key=lambda item: (item.path != pipeline, item.path in waiting))
+    items.sort(
+        key=lambda item: (
+            item.path.stem != "test_end_to_end",
+            item.path in waiting,
+            item.path.stem not in LONG,
+        )
+    )
+
+
+def pytest_collection_finish():
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def wrk(url: str, bodies: Path, seconds: int, connections: int = 32) -> dict[str
 
 
 def load(
-    models: Path, forest: Path, bodies: Path, rounds: int, seconds: int
+    models: Path, forest: Path, bodies: Path, rounds: int, seconds: int, warm_ups: int
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Ask ours without its page, the constant and the classic service in turn, round after round.
 
@@ -169,7 +169,7 @@ def load(
             "ours, success": (urls["ours"] + SUCCESS, bodies),
             "ours, before release": (urls["ours"] + REVENUE, before_release(bodies)),
         }
-        for url, films in asked.values():
+        for url, films in list(asked.values()) * warm_ups:
             wrk(url, films, 1)
         turns = list(product(range(rounds), asked))
         rows = [
@@ -215,15 +215,16 @@ def load_lines(table: pd.DataFrame, memory: dict[str, int]) -> list[Line]:
 # Start
 
 
-def start_lines(models: Path, body: str, repeats: int) -> list[Line]:
+def start_lines(models: Path, body: str, repeats: int, warm_ups: int) -> list[Line]:
     """Seconds from the start of a process to its first prediction, and bytes resident then."""
     rows = []
-    for turn, page in tqdm(list(product(range(repeats + 1), (False, True))), "start", leave=False):
+    turns = list(product(range(warm_ups + repeats), (False, True)))
+    for turn, page in tqdm(turns, "start", leave=False):
         begun = time.perf_counter()
         with running(ours(models, page)) as (process, port):
             wait_for_answer(process, port, body)
             seconds = time.perf_counter() - begun
-            if turn:  # the first one reads files that then are in the system's cache
+            if turn >= warm_ups:  # the first one reads files that then are in the system's cache
                 rows.append({"page": page, "seconds": seconds, "rss": process.memory_info().rss})
     medians = pd.DataFrame(rows).groupby("page").median()
     seconds, rss = medians.loc[False]
@@ -305,9 +306,9 @@ def main(
     parts = only or list(Part)
     if Part.load in parts and not shutil.which("wrk"):
         raise BenchError("wrk is missing: `apt-get install wrk`, or leave out the load: --only ...")
-    rows, coming = 1_000_000, 30_000  # of released films, of films without votes
+    rows, coming, warm_ups = 1_000_000, 30_000, 1  # released films, films without votes
     if quick:
-        rounds, seconds, rows, coming = 1, 1, 20_000, 2_000
+        rounds, seconds, rows, coming, warm_ups = 1, 1, 20_000, 2_000, 0
     models = models.resolve()
     with tempfile.TemporaryDirectory() as folder:
         films = bench_tables.read_source(source)
@@ -317,9 +318,10 @@ def main(
         if Part.load in parts:
             forest = Path(folder, "forest.pickle")
             bench_rivals.train_classic(bench_tables.requests(films), forest)
-            lines += load_lines(*load(models, forest, bodies, rounds, seconds))
+            lines += load_lines(*load(models, forest, bodies, rounds, seconds, warm_ups))
         if Part.start in parts:
-            lines += start_lines(models, bodies.read_text().splitlines()[0], rounds)
+            body = bodies.read_text().splitlines()[0]
+            lines += start_lines(models, body, rounds, warm_ups)
         if Part.tables in parts:
             for what, asked_share, count, released in (
                 ("released films", 0.8, rows, True),

@@ -17,7 +17,7 @@ from docker.utils.build import exclude_paths
 from dockerfile_parse import DockerfileParser
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
-from serving import CLASSIC, eventually, free_port, get
+from serving import CLASSIC, eventually, free_port
 
 from boxoffice.core import paths
 
@@ -41,43 +41,42 @@ def values(instruction):
 class Image:
     """The image's folder `/srv`, below a folder that stands for `/`."""
 
-    def __init__(self, root, media="0"):
+    def __init__(self, root, media="0", python=f'exec {sys._base_executable} "$@"'):
         self.root, self.srv = root, root / "srv"
-        for name in ("srv", "tmp", "opt/bin"):
-            (root / name).mkdir(parents=True)
-        (root / "opt" / "bin" / "python").symlink_to(sys._base_executable)
+        for folder in (self.srv, root / "tmp"):
+            folder.mkdir(parents=True)
+        stand_in(root / "opt" / "bin" / "python", python)
         DOCKERFILE.parent_env = {"PATH": "/opt/bin:/usr/bin:/bin"}
         DOCKERFILE.build_args = {"MEDIA": media}
-        self.runs = [  # the environment of each RUN line
-            {name: self.inside(value) for name, value in (context.args | context.envs).items()}
-            for step, context in zip(
-                DOCKERFILE.structure, DOCKERFILE.context_structure, strict=True
-            )
+        steps = zip(DOCKERFILE.structure, DOCKERFILE.context_structure, strict=True)
+        self.runs = [  # command and environment of each RUN line
+            (FLAGS.sub("", step["value"]), context.args | context.envs)
+            for step, context in steps
             if step["instruction"] == "RUN"
         ]
-        self.settings = self.runs[-1]
 
     def inside(self, text):
         """A text whose absolute paths lie below the folder that stands for `/`."""
         return INSIDE.sub(lambda found: f"{self.root}{found[0]}", text)
 
-    def run(self, number):
-        """Follow a RUN line."""
-        machine = {name: value for name, value in os.environ.items() if MACHINE.fullmatch(name)}
-        return subprocess.run(
-            ["/bin/sh", "-c", self.inside(values("RUN")[number])],
-            cwd=self.srv,
-            env=machine | self.runs[number],
-            capture_output=True,
-            text=True,
-        )
+    def start(self, *words, number=CHECK, **machine):
+        """Start a program in the environment of a RUN line."""
+        settings = {name: self.inside(value) for name, value in self.runs[number][1].items()}
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(words, cwd=self.srv, env=machine | settings, **output)
 
-    def start(self, *words):
-        """Start a program in the finished image, without root's power to write everywhere."""
+    def run(self, number):
+        """Follow a RUN line; its exit status and what it printed."""
+        machine = {name: value for name, value in os.environ.items() if MACHINE.fullmatch(name)}
+        command = self.inside(self.runs[number][0])
+        process = self.start("/bin/sh", "-c", command, number=number, **machine)
+        said = process.communicate()[0]
+        return process.returncode, said
+
+    def serve(self, *words):
+        """Start a program of the finished image, without root's power to write everywhere."""
         powerless = SETPRIV if os.geteuid() == 0 and shutil.which("setpriv") else ()
-        settings = {"cwd": self.srv, "env": self.settings, "text": True}
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen([*powerless, *words], **settings, **output)
+        return self.start(*powerless, *words)
 
     def seal(self, mode):
         for folder, _, _ in os.walk(self.srv):
@@ -86,7 +85,6 @@ class Image:
 
 def stand_in(program, script):
     """Put a shell script in the place of a program."""
-    program.unlink(missing_ok=True)
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
@@ -114,8 +112,8 @@ def image(tmp_path_factory, models):
             shutil.copy(ROOT / name, image.srv / name)
     shutil.copytree(models, image.srv / "models")
     for number in (INSTALL_PIPENV, INSTALL, COMPILE, CHECK):
-        done = image.run(number)
-        assert done.returncode == 0, f"{values('RUN')[number]}\n{done.stdout}{done.stderr}"
+        code, said = image.run(number)
+        assert code == 0, said
     image.pipenv = (image.srv / ".pipenv").rename(image.root / ".pipenv")
     for name in ("Pipfile", "Pipfile.lock"):  # as .pipenv, of the first stage only
         (image.srv / name).unlink()
@@ -132,25 +130,16 @@ def words_of(instruction, port):
 
 
 def is_healthy(image, port):
-    process = image.start(*words_of("HEALTHCHECK", port))
-    process.communicate()
-    return process.returncode == 0
-
-
-def answers(port):
-    try:
-        return get(f"http://127.0.0.1:{port}/health").status_code == 200
-    except httpx.TransportError:
-        return False
+    return image.serve(*words_of("HEALTHCHECK", port)).wait() == 0
 
 
 @pytest.fixture(scope="module")
 def service(image):
     """The port at which the image's CMD answers."""
     port = free_port()
-    process = image.start(*words_of("CMD", port))
+    process = image.serve(*words_of("CMD", port))
     try:
-        eventually(lambda: process.poll() is not None or answers(port))
+        eventually(lambda: process.poll() is not None or is_healthy(image, port))
         assert process.poll() is None, process.communicate()[0]
         yield port
     finally:
@@ -198,12 +187,10 @@ def test_only_what_is_copied_reaches_the_engine():
 
 
 def test_pipenv_is_the_makefiles():
-    pinned = re.compile(r"pipenv==[\d.]+")
-    found = [
-        pinned.findall((ROOT / name).read_text("utf-8")) for name in ("Makefile", "Dockerfile")
-    ]
-    assert found[0] == found[1]
-    assert len(found[0]) == 1
+    files = (ROOT / "Makefile", ROOT / "Dockerfile")
+    here, there = (re.findall(r"pipenv==[\d.]+", file.read_text("utf-8")) for file in files)
+    assert here == there
+    assert len(here) == 1
 
 
 def test_the_composed_service_is_locked_down_and_reads_the_models_of_the_checkout():
@@ -225,10 +212,9 @@ def test_the_composed_service_is_locked_down_and_reads_the_models_of_the_checkou
 
 @pytest.mark.parametrize(("media", "categories"), [("0", "serve"), ("1", "serve media")])
 def test_the_media_models_packages_are_installed_when_asked_for(tmp_path, media, categories):
-    image = Image(tmp_path / "image", media)
-    stand_in(image.root / "root" / "bin" / "python", "exit 0")
+    image = Image(tmp_path / "image", media, python="exit 0")
     stand_in(image.srv / ".pipenv" / "bin" / "pipenv", 'printf "%s|" "$@"')
-    assert image.run(INSTALL).stdout == f"sync|--categories|{categories}|"
+    assert image.run(INSTALL) == (0, f"sync|--categories|{categories}|")
 
 
 # What it makes
@@ -260,7 +246,7 @@ def test_the_image_is_read_only(image):
         pytest.skip("root may write anywhere, and setpriv is not here to take that from it")
     for place, said in ((".", "Permission"), ("app", "Permission"), (image.root / "tmp", "[]")):
         words = f"open(r'{place}/new', 'w').close(); print([])"
-        assert said in image.start("python", "-c", words).communicate()[0]
+        assert said in image.serve("python", "-c", words).communicate()[0]
 
 
 def test_its_health_check_tells(image, service):
@@ -271,7 +257,7 @@ def test_its_health_check_tells(image, service):
 def test_the_image_has_the_locked_packages_and_no_others(image):
     listing = "import json; print(json.dumps({d.name: d.version for d in distributions()}))"
     words = f"from importlib.metadata import distributions; {listing}"
-    listed = json.loads(image.start("python", "-c", words).communicate()[0])
+    listed = json.loads(image.serve("python", "-c", words).communicate()[0])
     installed = {canonicalize_name(name): f"=={version}" for name, version in listed.items()}
     locked = packages("serve")
     of_the_venv = {"pip", "setuptools"} - set(locked)
@@ -285,7 +271,7 @@ def test_the_image_has_the_locked_packages_and_no_others(image):
 def test_the_image_holds_nothing_that_only_training_needs(image):
     words = "import importlib.util as i, sys; print([m for m in sys.argv[1:] if i.find_spec(m)])"
     modules = ["torch", "sklearn", "matplotlib", "xgboost", "pandera", "dvc", "pytest"]
-    assert image.start("python", "-c", words, *modules).communicate()[0].strip() == "[]"
+    assert image.serve("python", "-c", words, *modules).communicate()[0].strip() == "[]"
     assert {path.name for path in image.srv.iterdir()} == {".venv", "app", "models", "scripts"}
     assert [path.name for path in (image.srv / "scripts").iterdir()] == ["boxoffice"]
 
@@ -298,24 +284,25 @@ def test_a_build_without_a_model_ends_with_its_name(image, tmp_path, name):
         shutil.copytree(image.srv / part, without.srv / part, copy_function=shutil.copyfile)
     (without.srv / "models").chmod(0o755)
     (without.srv / "models" / name).unlink()
-    ended = without.run(CHECK)
-    assert ended.returncode != 0
-    assert name in ended.stderr
-    assert "dvc repro" in ended.stderr
+    code, said = without.run(CHECK)
+    assert code != 0
+    assert name in said
+    assert "dvc repro" in said
 
 
 def test_a_package_with_another_hash_than_the_locks_is_refused(image, tmp_path):
     """A lock of one small package, whose hashes are altered."""
-    altered = Image(tmp_path / "image")
+    without_pip = f'exec {sys._base_executable} "$@" --without-pip'  # pipenv brings its own
+    altered = Image(tmp_path / "image", python=without_pip)
     pipenv = f'exec {image.pipenv}/bin/python -m pipenv "$@"'
     stand_in(altered.srv / ".pipenv" / "bin" / "pipenv", pipenv)
     shutil.copy(ROOT / "Pipfile", altered.srv)
     six = LOCK["serve"]["six"] | {"hashes": [f"sha256:{'0' * 64}"]}
     lock = {"_meta": LOCK["_meta"], "default": {}, "develop": {}, "serve": {"six": six}}
     (altered.srv / "Pipfile.lock").write_text(json.dumps(lock))
-    ended = altered.run(INSTALL)
-    assert ended.returncode != 0
-    assert "DO NOT MATCH THE HASHES" in ended.stdout + ended.stderr
+    code, said = altered.run(INSTALL)
+    assert code != 0
+    assert "DO NOT MATCH THE HASHES" in said
 
 
 # The media models' packages, which are too large to install in a test

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from unittest.mock import patch
 
 import httpx
 import numpy as np
@@ -503,40 +505,46 @@ def test_torch_is_not_loaded_at_start(server):
 
 
 @pytest.mark.parametrize("name", ["revenue_classic.onnx", "success_pre_release.json", "hit.onnx"])
-def test_a_missing_model_stops_the_start(without_media, tmp_path_factory, name):
+def test_a_missing_model_stops_the_start(without_media, name):
     (without_media / name).unlink()
-    assert_no_start(without_media, tmp_path_factory.mktemp("server"), name)
+    assert_no_start(without_media, name)
 
 
 @pytest.mark.parametrize("name", ["revenue_classic.onnx", "history.parquet", "segments.onnx"])
-def test_an_altered_model_stops_the_start(without_media, tmp_path_factory, name):
+def test_an_altered_model_stops_the_start(without_media, name):
     content = bytearray((without_media / name).read_bytes())
     content[len(content) // 2] ^= 1
     (without_media / name).write_bytes(content)
-    assert_no_start(without_media, tmp_path_factory.mktemp("server"), name)
+    assert_no_start(without_media, name)
 
 
 def test_an_altered_network_stops_the_start(models, media, tmp_path):
     shutil.copytree(models, tmp_path / "models")
     with open(tmp_path / "models" / "poster.safetensors", "ab") as file:
         file.write(b"x")
-    assert_no_start(tmp_path / "models", tmp_path, "poster.safetensors")
+    assert_no_start(tmp_path / "models", "poster.safetensors")
+
+
+def assert_no_start(models, named):
+    """What uvicorn asks for ends the process, with one line that says why."""
+    settings = {"BOXOFFICE_MODELS": str(models), "BOXOFFICE_PAGE": "0"}
+    with patch.dict(os.environ, settings), pytest.raises(SystemExit) as ended:
+        app.main.__getattr__("app")
+    (line,) = ended.value.code.splitlines()
+    assert line.startswith("The service can't start: ")
+    assert named in line
 
 
 def test_a_setting_that_is_no_number_stops_the_start(models, tmp_path):
-    assert_no_start(models, tmp_path, "BOXOFFICE_MAX_BODY", max_body="many")
-
-
-def assert_no_start(models, folder, named, **settings):
-    """One line says why, and there is no traceback."""
-    server = Server(models, folder, **settings).start()
+    """The process says so in that line, and there is no traceback."""
+    server = Server(models, tmp_path, max_body="many").start()
     try:
         assert server.process.wait(60) not in (0, None)
     finally:
         server.stop()
     (line,) = server.errors().splitlines()
     assert line.startswith("The service can't start: ")
-    assert named in line
+    assert "BOXOFFICE_MAX_BODY" in line
 
 
 def test_a_killed_service_answers_again(models, tmp_path):

@@ -1,18 +1,15 @@
 """A history later than the models: they stay, and what they compare a film with moves on."""
 
 import json
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
+from commands import run
 
-from boxoffice.core import paths
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.films.history import FILES, write_history
 from boxoffice.forecasts.forecasts import Forecasts
 
-COMMAND = paths.ROOT / "scripts" / "history.py"
 TABLES = ("films.parquet", "people.parquet", "companies.parquet")
 
 
@@ -35,9 +32,7 @@ def processed(workspace, tmp_path):
 
 
 def history(*words):
-    return subprocess.run(
-        [sys.executable, COMMAND, *map(str, words)], capture_output=True, text=True, timeout=120
-    )
+    return run("history.py", *words)
 
 
 def test_track_records_know_of_later_films_and_the_models_stay(models, processed, tmp_path):
@@ -65,9 +60,8 @@ def test_the_command_line_takes_a_history(models, processed, tmp_path):
     folder, director = processed
     assert history(tmp_path / "history", "--processed", folder).returncode == 0
     film = json.dumps({"budget": 3e7, "release_year": 2013, "director": director})
-    predict = [sys.executable, paths.ROOT / "scripts" / "predict.py", "--models", models]
     own, later = (
-        subprocess.run([*predict, "--film", film, *more], capture_output=True, text=True)
+        run("predict.py", "--models", models, "--film", film, *more)
         for more in ([], ["--history", tmp_path / "history"])
     )
     assert own.returncode == later.returncode == 0, later.stderr

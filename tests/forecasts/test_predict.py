@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from commands import run
 
 from boxoffice.core import paths
 from boxoffice.forecasts.forecasts import Forecasts
@@ -51,17 +52,10 @@ ADDED = [
 def predict(models, tmp_path):
     """A function that runs the command with these trained models, in an empty folder."""
 
-    def run(*arguments, **settings):
-        return subprocess.run(
-            [sys.executable, COMMAND, *map(str, arguments), "--models", models],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            **settings,
-        )
+    def predict(*arguments):
+        return run("predict.py", *arguments, "--models", models, cwd=tmp_path)
 
-    return run
+    return predict
 
 
 def films(path, *rows):
@@ -179,7 +173,7 @@ def test_missing_models_are_named(tmp_path):
 def test_a_killed_command_leaves_the_old_table_and_the_next_run_replaces_it(
     models, predict, tmp_path
 ):
-    many = pd.DataFrame([ROW]).loc[[0] * 800_000].assign(vote_count=None, title="Iron Man 3")
+    many = pd.DataFrame([ROW]).loc[[0] * 300_000].assign(vote_count=None, title="Iron Man 3")
     many.to_csv(tmp_path / "films.csv", index=False)
     (tmp_path / "out.csv").write_text("the old table\n")
     process = subprocess.Popen(
@@ -209,7 +203,7 @@ def half_written(folder, process):
 
 
 def test_an_interrupted_command_leaves_nothing(models, tmp_path):
-    many = pd.DataFrame([ROW]).loc[[0] * 800_000].assign(vote_count=None)
+    many = pd.DataFrame([ROW]).loc[[0] * 300_000].assign(vote_count=None)
     many.to_csv(tmp_path / "films.csv", index=False)
     process = subprocess.Popen(
         [sys.executable, COMMAND, "films.csv", "-o", "out.csv", "--models", models],
@@ -249,7 +243,7 @@ def test_help_has_examples(predict):
     said = predict("--help").stdout
     assert "python scripts/predict.py films.csv -o out.csv" in said
     assert """--film '{"budget": 2e7, "release_year": 2026}'""" in said
-    assert predict().stdout.replace(" ", "")[:200] in said.replace(" ", "")
+    assert run("predict.py").stdout.strip() == said.strip()
 
 
 # One film

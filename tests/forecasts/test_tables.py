@@ -789,12 +789,12 @@ print(json.dumps({"rows": summary.scored, "grown": peak() - before}))
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 def test_memory_does_not_grow_with_the_table(models, tmp_path, format):
-    """150,000 films of 2 KB, a Parquet file of one row group: 300 MB of text."""
+    """60,000 films of 4 KB, a Parquet file of one row group: 240 MB of text."""
     small, large = tmp_path / f"small.{format}", tmp_path / f"large.{format}"
-    overview = "A city, and the people below it. " * 40
-    for path, rows in ((small, 15_000), (large, 150_000)):
+    overview = "A city, and the people below it. " * 120
+    for path, rows in ((small, 6_000), (large, 60_000)):
         write_many(path, rows, overview)
-    decoded = 150_000 * (len(overview) + sum(map(len, FILM.values())))
+    decoded = 60_000 * (len(overview) + sum(map(len, FILM.values())))
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, models, small, large, tmp_path / "out"],
         env=os.environ | {"PYTHONPATH": str(paths.ROOT / "scripts")},
@@ -804,14 +804,14 @@ def test_memory_does_not_grow_with_the_table(models, tmp_path, format):
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert said["rows"] == 150_000
+    assert said["rows"] == 60_000
     assert said["grown"] < decoded / 4
 
 
 def write_many(path, rows, overview):
     """So many rated films, each with its own overview, a few at a time."""
     schema = pa.schema([(name, pa.string()) for name in FILM])
-    chunk = 10_000
+    chunk = 6_000
     with path.open("wb") as file:
         if path.suffix == ".parquet":
             # One row group: what matters is that it isn't read whole.

@@ -70,9 +70,11 @@ import nbformat, sys
 from pathlib import Path
 import run_notebook
 KERNELSPEC = {'kernelspec': {'name': 'python3', 'language': 'python', 'display_name': ''}}
-for exact in ({"exact": False}, {"exact": True}, {}):
+told = "import os; os.environ['ATEN_CPU_CAPABILITY']"
+read = "import torch; torch.backends.cpu.get_cpu_capability()"
+for exact, words in (({"exact": False}, told), ({"exact": True}, told), ({}, read)):
     params = nbformat.v4.new_code_cell("exact = None", metadata={"tags": ["parameters"]})
-    cell = nbformat.v4.new_code_cell("import torch; torch.backends.cpu.get_cpu_capability()")
+    cell = nbformat.v4.new_code_cell(words)
     notebook = nbformat.v4.new_notebook(cells=[params, cell], metadata=KERNELSPEC)
     done = run_notebook.execute(notebook, exact, Path(sys.argv[1]))
     print(exact, done.cells[-1].outputs[-1].data["text/plain"])
@@ -90,7 +92,7 @@ def test_the_kernel_has_the_settings_unless_told_otherwise(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "{'exact': False} 'DEFAULT'",
-        "{'exact': True} 'AVX2'",
+        "{'exact': False} 'default'",
+        "{'exact': True} 'avx2'",
         "{} 'AVX2'",
     ]

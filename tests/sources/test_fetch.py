@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from commands import run
 
 from boxoffice.core import paths
 from boxoffice.core.files import SourceError
@@ -80,15 +81,8 @@ def held(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
 
-def command(*arguments, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*FETCH, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        timeout=120,
-        check=False,
-    )
+def command(*arguments) -> subprocess.CompletedProcess:
+    return run("fetch.py", *arguments)
 
 
 # -------------------------------------------------------------------------------------- folder
@@ -183,16 +177,16 @@ def test_a_missing_page_is_one_clear_message(tmp_path, serve):
 
 
 def test_without_kaggle_the_command_explains_where_to_get_a_key(tmp_path):
-    result = command(
-        "tmdb5000",
-        "--to",
-        tmp_path / "to",
-        HOME=str(tmp_path),
-        KAGGLEHUB_CACHE=str(tmp_path),
-        HTTPS_PROXY=NOWHERE,
-        https_proxy=NOWHERE,
-        NO_PROXY="",
-        no_proxy="",
+    """In a process of its own, for kagglehub reads its settings when it is imported."""
+    settings = {"HOME": str(tmp_path), "KAGGLEHUB_CACHE": str(tmp_path)}
+    settings |= dict.fromkeys(("HTTPS_PROXY", "https_proxy"), NOWHERE)
+    settings |= dict.fromkeys(("NO_PROXY", "no_proxy"), "")
+    result = subprocess.run(
+        [*FETCH, "tmdb5000", "--to", tmp_path / "to"],
+        capture_output=True,
+        text=True,
+        env=os.environ | settings,
+        timeout=120,
     )
     assert result.returncode == 1
     for said in ("kaggle.json", "KAGGLE_USERNAME", "Create New Token", "--from DIR"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import av
+import commands
 import numpy as np
 import pandas as pd
 import pytest
@@ -504,14 +505,8 @@ def test_without_a_key_the_command_says_how_to_get_one(world, tmp_path):
 def test_a_wrong_key_is_said_at_once_and_not_shown(world, tmp_path):
     wrong = "f" * 32
     source = numbered(tmp_path / "source", 1)
-    result = subprocess.run(
-        [*FETCH, *arguments("trailers", source, tmp_path / "to")],
-        capture_output=True,
-        text=True,
-        env=os.environ | variables(world, wrong),
-        timeout=60,
-        check=False,
-    )
+    words = arguments("trailers", source, tmp_path / "to")
+    result = commands.run("fetch.py", *words, **variables(world, wrong))
     assert result.returncode == 1
     for said in ("error: ", "refuses the key in TMDB_API_KEY", "themoviedb.org"):
         assert said in result.stderr
