@@ -1,7 +1,4 @@
-"""The image: what the Dockerfile's commands make, in a folder, is a service that answers.
-
-No container engine is needed. A folder stands for the image's `/`, this Python for its base.
-"""
+"""The image: what the Dockerfile's commands make is a service that answers."""
 
 import importlib.metadata
 import json
@@ -13,8 +10,19 @@ import sys
 
 import httpx
 import pytest
-from docker.utils.build import exclude_paths
-from dockerfile_parse import DockerfileParser
+from images import (
+    CHECK,
+    COMPILE,
+    DOCKERFILE,
+    INSTALL,
+    INSTALL_PIPENV,
+    Image,
+    context,
+    copied,
+    stand_in,
+    values,
+    words_of,
+)
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from serving import CLASSIC, eventually, free_port
@@ -22,84 +30,7 @@ from serving import CLASSIC, eventually, free_port
 from boxoffice.core import paths
 
 ROOT = paths.ROOT
-DOCKERFILE = DockerfileParser(path=str(ROOT / "Dockerfile"))
-INSTALL_PIPENV, INSTALL, COMPILE, CHECK = range(4)  # the RUN lines
 LOCK = json.loads((ROOT / "Pipfile.lock").read_text("utf-8"))
-SETPRIV = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-INSIDE = re.compile(r"(?<![\w./}-])/(srv|tmp|root|opt)\b")  # folders of the image
-FLAGS = re.compile(r"^(--\S+\s+)+")
-# What a build gets from its machine: where packages come from, and how to reach it.
-MACHINE = re.compile(r"HOME|PIP_.*|PIPENV_PYPI_MIRROR|SSL_.*|(https?|no)_proxy", re.IGNORECASE)
-
-
-def values(instruction):
-    """What stands behind an instruction, flags such as --mount left out."""
-    steps = [step for step in DOCKERFILE.structure if step["instruction"] == instruction]
-    return [FLAGS.sub("", step["value"]) for step in steps]
-
-
-class Image:
-    """The image's folder `/srv`, below a folder that stands for `/`."""
-
-    def __init__(self, root, media="0", python=f'exec {sys._base_executable} "$@"'):
-        self.root, self.srv = root, root / "srv"
-        for folder in (self.srv, root / "tmp"):
-            folder.mkdir(parents=True)
-        stand_in(root / "opt" / "bin" / "python", python)
-        DOCKERFILE.parent_env = {"PATH": "/opt/bin:/usr/bin:/bin"}
-        DOCKERFILE.build_args = {"MEDIA": media}
-        steps = zip(DOCKERFILE.structure, DOCKERFILE.context_structure, strict=True)
-        self.runs = [  # command and environment of each RUN line
-            (FLAGS.sub("", step["value"]), context.args | context.envs)
-            for step, context in steps
-            if step["instruction"] == "RUN"
-        ]
-
-    def inside(self, text):
-        """A text whose absolute paths lie below the folder that stands for `/`."""
-        return INSIDE.sub(lambda found: f"{self.root}{found[0]}", text)
-
-    def start(self, *words, number=CHECK, **machine):
-        """Start a program in the environment of a RUN line."""
-        settings = {name: self.inside(value) for name, value in self.runs[number][1].items()}
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(words, cwd=self.srv, env=machine | settings, **output)
-
-    def run(self, number):
-        """Follow a RUN line; its exit status and what it printed."""
-        machine = {name: value for name, value in os.environ.items() if MACHINE.fullmatch(name)}
-        command = self.inside(self.runs[number][0])
-        process = self.start("/bin/sh", "-c", command, number=number, **machine)
-        said = process.communicate()[0]
-        return process.returncode, said
-
-    def serve(self, *words):
-        """Start a program of the finished image, without root's power to write everywhere."""
-        powerless = SETPRIV if os.geteuid() == 0 and shutil.which("setpriv") else ()
-        return self.start(*powerless, *words)
-
-    def seal(self, mode):
-        for folder, _, _ in os.walk(self.srv):
-            os.chmod(folder, mode)
-
-
-def stand_in(program, script):
-    """Put a shell script in the place of a program."""
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-
-
-def context():
-    """Files of the checkout that .dockerignore lets through to the engine."""
-    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    patterns = [line for line in lines if line and not line.startswith("#")]
-    return {name for name in exclude_paths(str(ROOT), patterns) if (ROOT / name).is_file()}
-
-
-def copied():
-    """The sources of the COPY lines that come from the checkout."""
-    return {source for value in values("COPY") for source in value.split()[:-1]} - {"/srv/.venv"}
 
 
 @pytest.fixture(scope="module")
@@ -123,25 +54,20 @@ def image(tmp_path_factory, models):
     shutil.rmtree(image.root)
 
 
-def words_of(instruction, port):
-    """The words of CMD or HEALTHCHECK, with a port that is free here."""
-    (value,) = values(instruction)
-    return [word.replace("8000", str(port)) for word in json.loads(value[value.index("[") :])]
-
-
 def is_healthy(image, port):
     return image.serve(*words_of("HEALTHCHECK", port)).wait() == 0
 
 
 @pytest.fixture(scope="module")
 def service(image):
-    """The port at which the image's CMD answers."""
+    """A client of what the image's CMD starts."""
     port = free_port()
     process = image.serve(*words_of("CMD", port))
     try:
         eventually(lambda: process.poll() is not None or is_healthy(image, port))
         assert process.poll() is None, process.communicate()[0]
-        yield port
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield client
     finally:
         process.terminate()
         process.communicate(timeout=60)
@@ -221,9 +147,8 @@ def test_the_media_models_packages_are_installed_when_asked_for(tmp_path, media,
 
 
 def test_the_image_answers(service):
-    with httpx.Client(base_url=f"http://127.0.0.1:{service}", timeout=60) as client:
-        assert [client.get(path).status_code for path in ("/", "/health", "/ui/")] == [200] * 3
-        answer = client.post("/predict/revenue", json=CLASSIC)
+    assert [service.get(path).status_code for path in ("/", "/health", "/ui/")] == [200] * 3
+    answer = service.post("/predict/revenue", json=CLASSIC)
     assert answer.status_code == 200
     assert answer.json()["interval"]["lower"] < answer.json()["interval"]["upper"]
 
@@ -231,9 +156,8 @@ def test_the_image_answers(service):
 def test_the_image_takes_uploads(service):
     """They pass through /tmp; without torch a poster gets a clear answer, and no figure."""
     table = b"budget,release_date,title,original_language,genres\n20000000,2024-05-01,Yes,en,[]\n"
-    with httpx.Client(base_url=f"http://127.0.0.1:{service}", timeout=60) as client:
-        scored = client.post("/predict/batch", files={"file": ("films.csv", table, "text/csv")})
-        poster = client.post("/predict/poster", files={"file": ("poster.png", b"none")})
+    scored = service.post("/predict/batch", files={"file": ("films.csv", table, "text/csv")})
+    poster = service.post("/predict/poster", files={"file": ("poster.png", b"none")})
     assert scored.status_code == 200
     assert '"pre_release",' in scored.text
     assert poster.status_code == 503
@@ -250,7 +174,7 @@ def test_the_image_is_read_only(image):
 
 
 def test_its_health_check_tells(image, service):
-    assert is_healthy(image, service)
+    assert is_healthy(image, service.base_url.port)
     assert not is_healthy(image, free_port())
 
 
@@ -281,9 +205,7 @@ def test_a_build_without_a_model_ends_with_its_name(image, tmp_path, name):
     without = Image(tmp_path / "image")
     (without.srv / ".venv").symlink_to(image.srv / ".venv")
     for part in ("scripts", "models"):
-        shutil.copytree(image.srv / part, without.srv / part, copy_function=shutil.copyfile)
-    (without.srv / "models").chmod(0o755)
-    (without.srv / "models" / name).unlink()
+        shutil.copytree(image.srv / part, without.srv / part, ignore=shutil.ignore_patterns(name))
     code, said = without.run(CHECK)
     assert code != 0
     assert name in said
