@@ -23,6 +23,7 @@ from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_file
 from boxoffice.tabular.backtest import point_scores
 
+MODELS = ("revenue_classic", "revenue_pre_release")
 SOURCE = "tmdb5000"
 LEAST_USD = IMPLAUSIBLE_BUDGET  # below it amounts are in another unit (7 for 7 million, say)
 RECENT_AFTER = 2010  # the open films end in 2010
@@ -157,6 +158,7 @@ def main(
     results = {
         "models": card["source"],
         "trained_until": card["trained_until"],
+        "sha256": {name: forecasts.cards[name]["sha256"] for name in MODELS},
         "source": SOURCE,
         "row_filter": f"budget and revenue of ${LEAST_USD:,} or more, no training film",
         "transfer": measure(forecasts, films, SOURCE),

@@ -367,6 +367,16 @@ def test_tmdb5000_ran_the_notebooks_of_that_commit(elsewhere, measured):
         assert md5(shown.stdout.encode()) == sums[source], source
 
 
+def test_transfer_was_measured_with_the_models_that_are_here():
+    """Where there are models: git holds none."""
+    told = json.loads((ELSEWHERE / "metrics" / "transfer.json").read_text("utf-8"))
+    cards = {name: paths.MODELS / f"{name}.json" for name in told["sha256"]}
+    if not all(card.is_file() for card in cards.values()):
+        pytest.skip("no models here: run `dvc repro`")
+    here = {name: json.loads(card.read_text("utf-8"))["sha256"] for name, card in cards.items()}
+    assert here == told["sha256"], "run `python scripts/transfer.py`"
+
+
 def test_tmdb5000_metrics_are_those_of_its_lock(elsewhere):
     measured = {path.stem for path in ELSEWHERE.glob("metrics/*.json")}
     assert measured - {"transfer"} == set(elsewhere)  # scripts/transfer.py is no stage
