@@ -14,7 +14,7 @@ import jupytext
 import nbformat
 import pandas as pd
 import pytest
-from conftest import SMALL
+from clones import SMALL
 from ruamel.yaml import YAML
 
 import pair_notebooks

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import nbformat
 import pandas as pd
-from conftest import RAW, SMALL
+from clones import RAW, SMALL
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
