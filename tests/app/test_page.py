@@ -642,7 +642,7 @@ def test_the_companies_of_an_example_are_used(app, number):
     film = stated_film(example(number, date.today()), forecasts.companies_of)
     assert film["companies_of"] == forecasts.cards["revenue_pre_release"]["companies"]
     warnings = forecasts.revenue(film)["warnings"]
-    assert not any(text.startswith("companies: not used") for text in warnings)
+    assert not any(text.startswith("companies are not used") for text in warnings)
 
 
 def test_faults_are_told_once_per_field_of_the_form():

@@ -145,7 +145,7 @@ def test_companies_of_another_kind_count_as_not_stated_and_that_is_said(forecast
     for stated in ({}, {"companies_of": None}, {"companies_of": "producers"}):
         answer = forecasts.revenue(UPCOMING | company | stated)
         assert answer["warnings"] == [
-            "companies: not used: they are taken for production companies alone, but the model "
+            "companies are not used: they are taken for production companies alone, but the model "
             "learned from lists of the distributor and production companies; if that is what this "
             "list holds, state companies_of: distributors"
         ]
@@ -171,7 +171,7 @@ def test_companies_of_the_learned_kind_are_used(forecasts, models):
 
 def test_a_company_that_is_not_used_need_not_be_known(forecasts):
     (warning,) = forecasts.revenue(UPCOMING | {"companies": ["Nobody's Pictures"]})["warnings"]
-    assert warning.startswith("companies: not used")
+    assert warning.startswith("companies are not used")
 
 
 def with_card(models, folder, name, **changes):

@@ -161,7 +161,7 @@ class FilmModels:
         of = companies.kind_of_list(film.get("companies_of"))
         if not film.get("companies") or self.companies in (None, of):
             return None
-        return f"companies: {companies.not_used_in_words(of, self.companies)}"
+        return f"companies are {companies.not_used_in_words(of, self.companies)}"
 
     def driver_words(
         self,
