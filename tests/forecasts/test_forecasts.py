@@ -193,7 +193,7 @@ def test_a_model_that_learned_production_companies_uses_those(forecasts, models,
     answer = others.revenue(UPCOMING | company | {"companies_of": "distributors"})
     assert answer["log_revenue"] == others.revenue(UPCOMING)["log_revenue"]
     (warning,) = answer["warnings"]
-    assert warning.endswith("state companies_of as producers if it is one")
+    assert warning.endswith("state companies_of: producers")
 
 
 def test_a_model_must_say_which_companies_it_learned(models, tmp_path):
