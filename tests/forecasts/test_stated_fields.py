@@ -51,7 +51,7 @@ def stated(split):
     ids = {kind: set() for kind in roles.values()}
     for role, kind in roles.items():
         ids[kind] |= set(train[role].explode().dropna())
-    names = SimpleNamespace(has=lambda kind, number: number in ids[kind])
+    names = SimpleNamespace(ids=ids)
     known = {
         role: [known_members(role, list(listed), names) or None for listed in test[role]]
         for role in roles
