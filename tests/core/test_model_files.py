@@ -174,3 +174,10 @@ def test_a_file_that_is_no_model_is_refused_even_with_a_right_sum(copy):
     write_card(copy, "hit", card)
     with pytest.raises(ModelFileError, match=r"hit\.onnx is no model"):
         Forecasts(copy)
+
+
+@pytest.mark.parametrize("name", ["revenue_classic", "revenue_pre_release", "success_classic"])
+def test_a_row_is_answered_to_the_bit_as_among_others(models, name):
+    model = ExportedModel(name, models)
+    rows = films(model, 50)
+    assert [model.predict(row[None])[0] for row in rows] == model.predict(rows).tolist()
