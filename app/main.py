@@ -96,8 +96,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
     answer_problems(app)
     app.router.route_class = UploadRoute
+    _add_films(app)  # first, as a request tries one route after the other
     _add_service(app, metrics)
-    _add_films(app)
     _add_media(app)
     _add_tables(app)
     if settings.page:

@@ -1,7 +1,8 @@
 """Requests that arrive together are answered together.
 
-A model takes little longer for the films of many requests than for one, so what one turn of the
-event loop brings is put to it at once (dynamic batching). Nobody waits for others to come.
+A model takes little longer for the films of many requests than for one, so those that one turn of
+the event loop after another brings are put to it at once (dynamic batching). As soon as a turn
+brings nobody, or enough are waiting, they are answered: nobody waits while nothing happens.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ MOST = 64  # requests in one call, so that none of them waits long
 
 
 class Together:
-    """Ask about one film, and be answered with those that came in the same turn.
+    """Ask about one film, and be answered with those that came in the same turns.
 
     `answer_all` takes a list of films and gives their answers in order.
     """
@@ -22,18 +23,22 @@ class Together:
         self._waiting: list[tuple[dict, asyncio.Future]] = []
 
     def ask(self, film: dict) -> asyncio.Future:
-        """The answer, when the turn is over; an error is only that film's own."""
+        """The answer, when nobody else comes; an error is only that film's own."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._answer)
+            loop.call_soon(self._answer, loop, 0)
         future = loop.create_future()
         self._waiting.append((film, future))
         return future
 
-    def _answer(self) -> None:
+    def _answer(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """Answer those who wait, unless they have become more since the turn `before`."""
+        if before < len(self._waiting) < MOST:
+            loop.call_soon(self._answer, loop, len(self._waiting))
+            return
         asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._answer)
+            loop.call_soon(self._answer, loop, 0)
         self._settle([each for each in asked if not each[1].done()])  # some have left
 
     def _settle(self, asked: list[tuple[dict, asyncio.Future]]) -> None:

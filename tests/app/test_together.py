@@ -1,4 +1,4 @@
-"""Requests of one turn of the event loop are answered by one call, each with its own answer."""
+"""Requests that follow each other at once are answered by one call, each with its own answer."""
 
 import asyncio
 
@@ -37,7 +37,22 @@ def test_what_comes_in_one_turn_is_one_call_in_order():
     assert model.calls == [list(range(20))]
 
 
-def test_nobody_waits_for_the_next_turn():
+def test_what_turn_after_turn_brings_is_one_call():
+    model = Doubling()
+
+    async def ask():
+        together = Together(model)
+        asked = []
+        for n in range(5):
+            asked.append(together.ask({"n": n}))
+            await asyncio.sleep(0)  # the next turn
+        return await asyncio.gather(*asked)
+
+    assert asyncio.run(ask()) == [{"twice": 2 * n} for n in range(5)]
+    assert model.calls == [list(range(5))]
+
+
+def test_a_turn_without_anybody_new_is_waited_for_no_longer():
     model = Doubling()
 
     async def ask():

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 # role -> (jobs in TMDB's crew, how many of them count)
@@ -84,7 +85,7 @@ def text_ids(texts: list[str]) -> list[int]:
     if not texts:
         return []
     hashed = pd.util.hash_array(pd.array(texts, dtype=object).to_numpy(), categorize=False)
-    return [int(value >> 1) for value in hashed]
+    return (hashed >> np.uint64(1)).tolist()
 
 
 def franchise_ids(titles: Sequence[str | None]) -> list[list[int] | None]:

@@ -308,7 +308,7 @@ class ChunkReader:
         return self._text(name).take(pa.array(rows)).to_pylist()
 
     def _lists(self, name: str, rows: np.ndarray) -> Iterator[list[Record] | None]:
-        for row, cell in zip(rows, self._cells(name, rows), strict=True):
+        for row, cell in zip(rows.tolist(), self._cells(name, rows), strict=True):
             listed = None if cell is None else records(cell)
             if listed is None and cell is not None:
                 self._note(np.array([row]), name, self.rows[name], A_LIST)

@@ -34,7 +34,7 @@ ADDED = pa.schema(
 )
 COMPARABLES = tuple(f"comparable_{number}" for number in range(1, MOST_COMPARABLES + 1))
 _COMPARABLES_AT = ADDED.names.index("model")  # they stand before it
-CHUNK_ROWS = 65_536
+CHUNK_ROWS = 16_384
 # Of somebody else's file: a kilobyte of Parquet may repeat a long text in every row.
 CLIENT_ROWS = 4096
 THREADS = 2  # NumPy, Arrow and ONNX Runtime leave the interpreter to others while they work
