@@ -220,7 +220,28 @@ def test_a_film_of_another_age_is_answered_as_of_the_last_known_years_and_that_i
         far, farther = (forecasts.revenue(film | {"release_year": year}) for year in (2060, 2090))
         assert far["log_revenue"] == farther["log_revenue"]
         (warning,) = farther["warnings"]
-        assert "80 years after the last one that the model knows" in warning
+        assert "more than 9 years after the last ones that the model knows, of 2010" in warning
+
+
+@pytest.mark.parametrize("film", [FILM, UPCOMING])
+def test_a_runtime_beyond_those_of_known_films_counts_as_the_longest(forecasts, film):
+    card = forecasts.cards["revenue_pre_release"]
+    (longest,) = (each["maximum"] for each in card["features"] if each["name"] == "runtime")
+    at_the_end, *beyond = (
+        forecasts.revenue(film | {"runtime": minutes}) for minutes in (longest, 600, 2000)
+    )
+    for answer in beyond:
+        assert answer["predicted_revenue"] == at_the_end["predicted_revenue"]
+        (warning,) = answer["warnings"]
+        assert warning.startswith("runtime is outside the training films' range, ")
+        assert warning.endswith(" it counts as the end of it")
+
+
+def test_a_budget_that_is_meant_in_millions_is_warned_of(forecasts):
+    for film in (FILM, UPCOMING):
+        for answer in (forecasts.revenue, forecasts.success):
+            said = " ".join(answer(film | {"budget": 300})["warnings"])
+            assert "the budget is below $10,000: it is read in dollars, not in millions" in said
 
 
 def test_the_ends_of_a_range_are_inside(forecasts):

@@ -44,6 +44,7 @@ ADDED = [
     "revenue_upper",
     "probability_success",
     "model",
+    "warnings",
     "error",
 ]
 

@@ -77,7 +77,7 @@ def answers(forecasts, path, out_format="csv", **settings):
     out.seek(0)
     if out_format == "parquet":
         return pd.read_parquet(out), summary
-    texts = dict.fromkeys([*FILM, "model", "error"], str)
+    texts = dict.fromkeys([*FILM, "model", "warnings", "error"], str)
     return pd.read_csv(
         out, dtype=texts, keep_default_na=False, na_values={name: [""] for name in ADDED.names[:4]}
     ), summary
@@ -261,6 +261,31 @@ def test_a_row_is_answered_as_the_film_alone(forecasts, table):
         assert row["predicted_revenue"] == pytest.approx(answer["predicted_revenue"], rel=1e-5)
         assert row["revenue_lower"] == pytest.approx(answer["interval"]["lower"], rel=1e-5)
         assert row["revenue_upper"] == pytest.approx(answer["interval"]["upper"], rel=1e-5)
+
+
+def test_rows_are_warned_of_what_lies_outside_of_what_the_models_know(forecasts, table):
+    small, millions = "with so small a budget", "the budget is below $10,000"
+    far, long = "more than 9 years after", "runtime is outside the training films' range"
+    votes, companies = "TMDB's votes, read as IMDb's", "companies are not used"
+    kinds = {"votes_of": "imdb", "companies_of": "distributors"}  # as the models learned them
+    kinds["release_date"] = "2005-01-10"
+    expected = [
+        (kinds, []),
+        (kinds | {"runtime": "600"}, [long]),
+        (kinds | {"budget": "300"}, [small, millions]),
+        (kinds | {"budget": "300", "runtime": "600"}, [small, millions, long]),
+        (kinds | {"release_date": "2060-05-01"}, [far]),
+        (kinds | UNRATED | {"runtime": "600"}, [long]),
+        (kinds | {"votes_of": ""}, [votes]),
+        (kinds | {"companies_of": ""}, []),  # the classic models read none
+        (kinds | UNRATED | {"companies_of": ""}, [companies]),
+        (kinds | UNRATED | {"companies_of": "", "production_companies": "[]"}, []),
+    ]
+    rows, _ = answers(forecasts, table([film(**cells) for cells, _ in expected]))
+    every = (votes, companies, far, small, millions, long)
+    for said, (_, warnings) in zip(rows["warnings"].fillna(""), expected, strict=True):
+        assert [words for words in every if words in said] == sorted(warnings, key=every.index)
+        assert (said == "") == (not warnings)
 
 
 # Faulty rows

@@ -100,6 +100,8 @@ class ExportedModel:
         In the order that the model takes them.
     minimum, median, maximum : arrays of shape (n_features,)
         Of the training films; NaN where none had the feature.
+    held : bool array of shape (n_features,)
+        Features whose values beyond their range count as its end.
 
     Raises
     ------
@@ -117,6 +119,7 @@ class ExportedModel:
                 np.array([feature[key] for feature in self.card["features"]], dtype=float)
                 for key in ("minimum", "median", "maximum")
             )
+            self.held = np.array([feature["held"] for feature in self.card["features"]], bool)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{folder / name}.json says too little of its features ({error}): run `dvc repro`"
@@ -134,15 +137,17 @@ class ExportedModel:
                 "run `dvc checkout models`, or `dvc repro`"
             )
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self._lowest = np.where(self.held, self.minimum, -np.inf).astype(np.float32)
+        self._highest = np.where(self.held, self.maximum, np.inf).astype(np.float32)
 
     def run(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Answer every output by name, for features of shape (n, n_features)."""
-        values = self._session.run(self._outputs, {"X": np.asarray(features, dtype=np.float32)})
+        values = self._session.run(self._outputs, {"X": self._read(features)})
         return dict(zip(self._outputs, values, strict=True))
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Shape (n,): a regressor's value, or a classifier's probability of its second class."""
-        features = np.asarray(features, dtype=np.float32)
+        features = self._read(features)
         if len(features) == 1:
             # ONNX Runtime adds up the trees of a single row in another order than those of several.
             return self._block(np.repeat(features, 2, axis=0))[:1]
@@ -150,6 +155,10 @@ class ExportedModel:
             return self._block(features)
         starts = range(0, len(features), BLOCK)
         return np.concatenate([self._block(features[at : at + BLOCK]) for at in starts])
+
+    def _read(self, features: np.ndarray) -> np.ndarray:
+        features = np.asarray(features, dtype=np.float32)
+        return features.clip(self._lowest, self._highest) if self.held.any() else features
 
     def _block(self, features: np.ndarray) -> np.ndarray:
         (values,) = self._session.run(self._outputs[-1:], {"X": features})

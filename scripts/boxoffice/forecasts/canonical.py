@@ -75,6 +75,7 @@ class Films:
         Whose votes `vote_count` counts, 'imdb' or 'tmdb'.
     companies_of : array of str, shape (n,)
         Which companies the films list, 'producers' or 'distributors'.
+    lists_companies : bool array of shape (n,)
     """
 
     columns: dict[str, np.ndarray]
@@ -83,6 +84,7 @@ class Films:
     before_release: Callable[[np.ndarray], BeforeRelease]
     votes_of: np.ndarray
     companies_of: np.ndarray
+    lists_companies: np.ndarray
 
     def __len__(self) -> int:
         return len(self.columns["budget"])
@@ -170,6 +172,7 @@ def from_requests(films: list[dict[str, Any]], names: Names) -> Films:
         before_release=lambda rows: _before_release([films[row] for row in rows.tolist()], names),
         votes_of=np.array([source_of_votes(film.get("votes_of")) for film in films]),
         companies_of=np.array([kind_of_list(film.get("companies_of")) for film in films]),
+        lists_companies=np.array([bool(film.get("companies")) for film in films]),
     )
 
 

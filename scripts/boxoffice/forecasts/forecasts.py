@@ -42,6 +42,7 @@ from boxoffice.forecasts.request import AFTER_RELEASE_FIELDS, Engagement
 MOST_APART = 0.1
 MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
 SMALL_BUDGET = 10_000_000  # USD; of smaller films, a revenue is on record above all if it is high
+IN_MILLIONS = 10_000  # USD; a smaller number is likely meant in thousands or millions
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
 
 
@@ -246,6 +247,7 @@ class Forecasts:
             self._past = _later_past(history, self._past)
         self.companies_of = self._pre_release.companies
         self.names = Names((history or folder) / "names.parquet", self._past.ids)
+        self._known = _known_ranges(self._past.last_year)
         self._needed = [
             field
             for field in AFTER_RELEASE_FIELDS
@@ -328,7 +330,7 @@ class Forecasts:
                     "model": model.card["name"],
                     "drivers": models.driver_words(film, read, effects, effect_words),
                     "warnings": self._warnings(film, models, read)
-                    + _outside(models.ranges, features, "forecast"),
+                    + _outside(models.ranges, features),
                 }
         return answers
 
@@ -347,7 +349,7 @@ class Forecasts:
             "hit": probability >= 0.5,
             "hit_probability": probability,
             "model": "hit",
-            "warnings": _outside(self._hit_ranges, features[0], "answer"),
+            "warnings": _outside(self._hit_ranges, features[0]),
         }
 
     def segment(self, film: dict[str, float]) -> dict[str, Any]:
@@ -365,7 +367,7 @@ class Forecasts:
             "segment": self._segments.card["segments"][number],
             **{name: float(scaled @ np.array(weights)) for name, weights in scores.items()},
             "model": "segments",
-            "warnings": _outside(self._segment_ranges, features[0], "answer"),
+            "warnings": _outside(self._segment_ranges, features[0]),
         }
 
     def score(self, films: Films) -> dict[str, np.ndarray]:
@@ -375,11 +377,14 @@ class Forecasts:
         -------
         dict of array of shape (n,)
             `predicted_revenue`, `expected_revenue`, `revenue_lower` and `revenue_upper` (dollars of
-            the film's time), `probability_success`; `rated`, whether the classic model answered.
+            the film's time), `probability_success`; `warnings`, a text or None; `rated`, whether
+            the classic model answered.
         """
         names = ("predicted_revenue", "expected_revenue", "revenue_lower", "revenue_upper")
         found = {name: np.full(len(films), np.nan) for name in (*names, "probability_success")}
+        found["warnings"] = np.full(len(films), None)
         for models, rows, features, prices in self.answering(films):
+            found["warnings"][rows] = _joined(self._warnings_of_many(films, models, rows, features))
             order = _alike(features, models.features)
             rows, features = rows[order], features[order]
             read = features.astype(np.float32)
@@ -460,6 +465,30 @@ class Forecasts:
             return [f"{', '.join(given)} not used: {words}", *warnings]
         return warnings
 
+    def _warnings_of_many(
+        self, films: Films, models: FilmModels, rows: np.ndarray, features: np.ndarray
+    ) -> list[tuple[np.ndarray, str]]:
+        """Warnings about rows of a table: which ones each applies to, and its words.
+
+        Those of requests, but for the ones about names and fields that are not used, which a table
+        would repeat in every row.
+        """
+        warnings = []
+        if models is self._classic:
+            for of in _other_kinds(votes.VOTE_SOURCES, models.votes):
+                names = votes.VOTE_SOURCES[of], votes.VOTE_SOURCES[models.votes]
+                words = "vote_count: {}'s votes, read as {}'s".format(*names)
+                warnings.append((films.votes_of[rows] == of, words))
+        else:
+            for of in _other_kinds(companies.COMPANY_LISTS, models.companies):
+                words = f"companies are {companies.not_used_in_words(of, models.companies)}"
+                other = films.lists_companies[rows] & (films.companies_of[rows] == of)
+                warnings.append((other, words))
+        stated = [(films.columns[field][rows], *limits) for field, *limits in self._known]
+        stated += [(features[:, place], *limits) for place, *limits in models.ranges]
+        outside = [((values < low) | (values > high), words) for values, low, high, words in stated]
+        return [*warnings, *outside]
+
     def _not_understood(self, film: dict[str, Any]) -> list[str]:
         """Warnings about texts that nothing is known by, and about companies of another kind."""
         not_used = self._pre_release.companies_not_used(film)
@@ -469,19 +498,7 @@ class Forecasts:
 
     def _far_from_known(self, film: dict[str, Any]) -> list[str]:
         """Warnings about films that are like few or none of the known ones."""
-        warnings = []
-        ahead = film["release_year"] - self._past.last_year
-        if ahead > FARTHEST:
-            warnings.append(
-                f"the film comes {ahead} years after the last one that the model knows; its "
-                f"backtest reaches {FARTHEST} years"
-            )
-        if film["budget"] < SMALL_BUDGET:
-            warnings.append(
-                "of films with so small a budget, mostly those that did well are on record: the "
-                "forecast is likely too high for others"
-            )
-        return warnings
+        return [words for field, low, high, words in self._known if not low <= film[field] <= high]
 
 
 def _later_past(folder: Path, own: Past) -> Past:
@@ -513,8 +530,34 @@ def _alike(features: np.ndarray, names: list[str]) -> np.ndarray:
     return np.lexsort(keys)  # the last counts most
 
 
+def _known_ranges(last_year: int) -> list[tuple[str, float, float, str]]:
+    """Fields, the lowest and the highest value that forecasts are good for, and a warning."""
+    return [
+        (
+            "release_year",
+            -np.inf,
+            last_year + FARTHEST,
+            f"the film comes more than {FARTHEST} years after the last ones that the model knows, "
+            f"of {last_year}; its backtest reaches no further",
+        ),
+        (
+            "budget",
+            SMALL_BUDGET,
+            np.inf,
+            "of films with so small a budget, mostly those that did well are on record: the "
+            "forecast is likely too high for others",
+        ),
+        (
+            "budget",
+            IN_MILLIONS,
+            np.inf,
+            f"the budget is below ${IN_MILLIONS:,}: it is read in dollars, not in millions",
+        ),
+    ]
+
+
 def _ranges(model: ExportedModel) -> list[tuple[int, float, float, str]]:
-    """Of each feature that requests state: its place, lowest and highest value, and the words."""
+    """Of each feature that requests state: its place, lowest and highest value, and a warning."""
     ranges = []
     for place, feature in enumerate(model.features):
         if feature in _STATED:
@@ -524,19 +567,34 @@ def _ranges(model: ExportedModel) -> list[tuple[int, float, float, str]]:
             said += _UNITS.get(feature, "")
             if field == "vote_count" and "votes" in model.card:
                 said += f" of {votes.VOTE_SOURCES[model.card['votes']]}'s"
-            ranges.append((place, low - EDGE * abs(low), high + EDGE * abs(high), said))
+            so = "it counts as the end of it" if model.held[place] else "this is an extrapolation"
+            ranges.append((place, low - EDGE * abs(low), high + EDGE * abs(high), f"{said}: {so}"))
     return ranges
 
 
-def _outside(
-    ranges: list[tuple[int, float, float, str]], film: list[float], what: str
-) -> list[str]:
+def _outside(ranges: list[tuple[int, float, float, str]], film: list[float]) -> list[str]:
     """A warning for each feature that lies outside its range; what is unknown doesn't."""
-    return [
-        f"{said}: the {what} is an extrapolation"
-        for place, low, high, said in ranges
-        if film[place] < low or film[place] > high
+    return [words for place, low, high, words in ranges if film[place] < low or film[place] > high]
+
+
+def _other_kinds(kinds: Collection[str], learned: str | None) -> list[str]:
+    """The kinds of votes or companies that a model did not learn; none if it reads none at all."""
+    return [] if learned is None else [kind for kind in kinds if kind != learned]
+
+
+def _joined(warnings: list[tuple[np.ndarray, str]]) -> np.ndarray:
+    """The warnings that apply to each row in one text, None where none does: shape (n,).
+
+    `warnings` holds which rows each applies to, shape (n,), and its words.
+    """
+    # A bit for each warning: rows with the same ones share a number, and so a text.
+    numbers = sum(applies * 2**bit for bit, (applies, _) in enumerate(warnings))
+    distinct, place = np.unique(numbers, return_inverse=True)
+    texts = [
+        "; ".join(words for bit, (_, words) in enumerate(warnings) if number >> bit & 1) or None
+        for number in distinct.tolist()
     ]
+    return np.array(texts, dtype=object)[place]
 
 
 def _errors(card: dict[str, Any], folder: Path) -> ForecastErrors:

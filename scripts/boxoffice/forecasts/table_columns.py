@@ -186,7 +186,17 @@ class ChunkReader:
         self._american = self._listed("production_countries", country_flag, np.nan)
         right = np.ones(self.rows.num_rows, dtype=bool)
         right[list(self.faults)] = False
-        return Films(columns, self._days, right, self._before_release, votes_of, companies_of)
+        companies = self._text("production_companies")
+        listed = pc.fill_null(pc.not_equal(companies, pa.scalar("[]", companies.type)), False)
+        return Films(
+            columns,
+            self._days,
+            right,
+            self._before_release,
+            votes_of,
+            companies_of,
+            listed.to_numpy(zero_copy_only=False),
+        )
 
     def _before_release(self, rows: np.ndarray) -> BeforeRelease:
         return BeforeRelease(

@@ -29,6 +29,7 @@ ADDED = pa.schema(
         ("revenue_upper", pa.float64()),
         ("probability_success", pa.float64()),
         ("model", pa.string()),
+        ("warnings", pa.string()),
         ("error", pa.string()),
     ]
 )
@@ -112,8 +113,9 @@ def iter_scored(
 
     The columns are those of the input, then `predicted_revenue` (a typical value),
     `expected_revenue` (a mean), `revenue_lower` and `revenue_upper` (dollars of the film's time),
-    `probability_success`, `model` ('classic' or 'pre_release') and
-    `error`, which is empty where the row was scored. With `comparables`, `comparable_1` to
+    `probability_success`, `model` ('classic' or 'pre_release'), `warnings` (what lies outside of
+    what the models know; empty if nothing does) and `error`, which is empty where the row was
+    scored. With `comparables`, `comparable_1` to
     `comparable_5` stand before `model`. Columns of these names are replaced.
 
     Raises
@@ -214,4 +216,5 @@ def _answers(answers: dict[str, np.ndarray], faults: dict[int, list[str]]) -> li
     errors = [None] * rows
     for row, found in faults.items():
         errors[row] = "; ".join(found)
-    return [*numbers, pa.array(model, pa.string(), mask=faulty), pa.array(errors, pa.string())]
+    texts = [pa.array(column, pa.string(), mask=faulty) for column in (model, answers["warnings"])]
+    return [*numbers, *texts, pa.array(errors, pa.string())]

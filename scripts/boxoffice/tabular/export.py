@@ -34,6 +34,8 @@ _NOT_FOR = [
     "not for small films without a reported gross: mostly those that did well are on record",
     "no cause and effect: a larger budget on the form is not a larger film",
 ]
+# A straight line would let a film of ten hours earn billions.
+HELD = ("runtime",)
 _HINDSIGHT = "not for films before release: it reads votes, which exist only afterwards"
 UNITS = {
     "log_budget": f"natural log of dollars of {BASE}",
@@ -126,12 +128,15 @@ def unit(name: str) -> str:
 def describe_features(table: pd.DataFrame) -> list[dict]:
     """Name, unit, range and median of every training feature, in the order the model takes them.
 
-    The range of a feature that no training film had is null.
+    The range of a feature that no training film had is null. Where one is `held`, a value beyond
+    the range counts as the end of it.
     """
     ranges = table.astype(float).agg(["min", "median", "max"]).astype(object)
     ranges = ranges.where(ranges.notna(), None)
     ranges = ranges.rename({"min": "minimum", "max": "maximum"})
-    return [{"name": name, "unit": unit(name), **ranges[name]} for name in table]
+    return [
+        {"name": name, "unit": unit(name), **ranges[name], "held": name in HELD} for name in table
+    ]
 
 
 def kind_of(estimator: BaseEstimator) -> str:
