@@ -313,8 +313,8 @@ def _add_tables(app: FastAPI) -> None:
 
         `budget` and `release_date` are needed. The rows come back in order with the columns
         `predicted_revenue` (typical), `expected_revenue` (mean), `revenue_lower`, `revenue_upper`
-        (dollars of the film's time), `probability_success`, `model` and `error`, which tells what
-        is wrong with a row that has no forecast.
+        (dollars of the film's time), `probability_success`, `model`, `warnings` and `error`, which
+        tells what is wrong with a row that has no forecast.
         """
         async with AsyncExitStack() as needed:
             try:

@@ -92,8 +92,8 @@ WARNINGS = _says(
     [
         "vote_count: 11,800 of TMDB's, read as about 244,000 of IMDb's, whose votes the model "
         "learned; state votes_of if they are IMDb's",
-        "the film comes 16 years after the last one that the model knows; its backtest "
-        "reaches 9 years",
+        "the film comes more than 9 years after the last ones that the model knows, of 2010; its "
+        "backtest reaches no further",
     ],
 )
 DRIVERS = _says("What moved the forecast most, the largest first.", [example(Driver)])

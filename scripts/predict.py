@@ -53,9 +53,10 @@ def predict(
     A table comes back with its rows in order and these columns added:
     predicted_revenue (a typical value), expected_revenue (a mean),
     revenue_lower, revenue_upper (dollars of the film's time),
-    probability_success, model, and error, which says what is wrong with a row
-    that couldn't be scored. Of the schema's columns budget and release_date
-    are needed; cast, crew and certificate are read where a table has them.
+    probability_success, model, warnings, and error, which says what is wrong
+    with a row that couldn't be scored. Of the schema's columns budget and
+    release_date are needed; cast, crew and certificate are read where a table
+    has them.
 
     With --comparables, comparable_1 to comparable_5 name the five known films
     most like each one, with what they earned in dollars of its year.
