@@ -159,12 +159,16 @@ def test_broken_csv(tmp_path, content):
         ("genres", '[{"name": null}]', "is not a JSON list of {"),
         ("genres", '["Drama"]', "is not a JSON list of {"),
         ("genres", "Drama|Comedy", "is not a JSON list of {"),
+        ("genres", "[" * 100_000, "is not a JSON list of {"),
+        ("genres", "[" + "1" * 5000 + "]", "is not a JSON list of {"),
+        ("genres", f'[{{"id": {10**30}, "name": "Drama"}}]', "is not a JSON list of {"),
         ("production_companies", '[{"id": "x", "name": "UFA"}]', "is not a JSON list of {"),
-        ("budget", "-5", "budget: -5 is not a number of at least 0"),
-        ("budget", "inf", "budget: inf is not a number of at least 0"),
-        ("revenue", "1,000", "revenue: 1,000 is not a number of at least 0"),
-        ("runtime", "two hours", "runtime: two hours is not a number of at least 0"),
-        ("vote_average", "nan", "vote_average: nan is not a number of at least 0"),
+        ("budget", "-5", "budget: -5 is not a number from 0 to 10,000,000,000"),
+        ("budget", "inf", "budget: inf is not a number from 0 to 10,000,000,000"),
+        ("revenue", "1e300", "revenue: 1e300 is not a number from 0 to 10,000,000,000"),
+        ("revenue", "1,000", "revenue: 1,000 is not a number from 0 to 10,000,000,000"),
+        ("runtime", "two hours", "runtime: two hours is not a number from 0 to 10,000,000,000"),
+        ("vote_average", "nan", "vote_average: nan is not a number from 0 to 10,000,000,000"),
         ("release_date", "", "release_date is missing"),
         ("release_date", "2001-02-30", "release_date: 2001-02-30 is not a date YYYY-MM-DD"),
         ("release_date", "10/01/1927", "release_date: 10/01/1927 is not a date YYYY-MM-DD"),
@@ -213,7 +217,7 @@ def test_all_faults_are_reported_at_once(source):
         "genres",
         "release_date",
     ]
-    assert second == "revenue: lots is not a number of at least 0"
+    assert second == "revenue: lots is not a number from 0 to 10,000,000,000"
     assert third == "id: 3 is not unique"
 
 

@@ -4,7 +4,6 @@ import json
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
@@ -15,10 +14,11 @@ from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE, log_amounts
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
 
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
+_MOST = 10_000_000_000  # dollars, minutes, votes: more is a slip
 
 
-def _at_least_zero(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text, errors="coerce").between(0, np.inf, inclusive="left")
+def _amount(text: pd.Series) -> pd.Series:
+    return pd.to_numeric(text, errors="coerce").between(0, _MOST)
 
 
 def _whole_number(text: pd.Series) -> pd.Series:
@@ -34,19 +34,20 @@ def _named_records(cell: str) -> bool:
     """Whether a cell holds a JSON list of objects, each with a name; id and order are whole."""
     try:
         records = json.loads(cell)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits; too deep
         return False
     return isinstance(records, list) and all(
         isinstance(record, dict)
         and isinstance(record.get("name"), str)
         and isinstance(record.get("id", 0), int)
+        and abs(record.get("id", 0)) < 2**63
         and isinstance(record.get("order", 0), int)
         for record in records
     )
 
 
 _ID = pa.Check(_whole_number, error="a whole number")
-_AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
+_AMOUNT = pa.Check(_amount, error=f"a number from 0 to {_MOST:,}")
 _DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {_FIRST_FILM} and {_LAST_FILM}")
 _RECORDS = pa.Check(
     _named_records, element_wise=True, error='a JSON list of {"id": number, "name": text}'
