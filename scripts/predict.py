@@ -97,7 +97,7 @@ def predict_film(text: str, forecasts: Forecasts) -> None:
 def stated_film(text: str) -> dict:
     """The film that a JSON text states; an error names all its faults."""
     try:
-        film = json.loads(text)
+        film = json.loads(text.removeprefix("\ufeff"))  # a file's byte-order mark
     except (ValueError, RecursionError) as error:
         raise RequestError(f"--film is not JSON: {error}") from error
     if found := faults(film):
