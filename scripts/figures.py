@@ -13,6 +13,7 @@ import typer
 from ruamel.yaml import YAML
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 from boxoffice.films.features import FEATURE_SETS
 
@@ -586,4 +587,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

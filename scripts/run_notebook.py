@@ -26,6 +26,7 @@ from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.compute import environment
 from boxoffice.core.files import replacing
 from render_pages import write_page
@@ -268,4 +269,5 @@ def main(stage: Annotated[str, typer.Argument(help="A notebook of notebooks/, wi
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

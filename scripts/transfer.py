@@ -11,6 +11,7 @@ import pandas as pd
 import typer
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
@@ -149,10 +150,7 @@ def main(
     folder = paths.RAW / SOURCE
     if not folder.is_dir():
         sys.exit(f"{folder} is missing: fetch it with `python scripts/fetch.py {SOURCE}`")
-    try:
-        forecasts, table = Forecasts(models), read_table(folder)
-    except (SourceError, ModelFileError) as error:
-        sys.exit(f"error: {error}")
+    forecasts, table = Forecasts(models), read_table(folder)
     films = unseen(table, forecasts.known_films)
     card = forecasts.cards["revenue_pre_release"]
     results = {
@@ -168,4 +166,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors(SourceError, ModelFileError):
+        typer.run(main)
