@@ -238,6 +238,21 @@ def test_fault_of_credits_is_kept_apart(source):
     assert rejected["reason"].str.split(":").str[0].tolist() == ["cast", "movie_id"]
 
 
+def test_credits_of_no_film_are_set_aside(source):
+    films = [film(1), film(2, budget="-5"), film(3)]
+    _, credits, rejected = read_source(source(films, [credit(1), credit(2), credit(8)]))
+    assert credits["movie_id"].tolist() == ["1", "2"]  # that of a rejected film is no fault
+    of_credits = rejected[rejected["file"] == "credits.csv"]
+    assert of_credits[["line", "id"]].to_numpy().tolist() == [[4, "8"]]
+    assert of_credits["reason"].item() == "movie_id: 8 is no id of movies.csv"
+
+
+def test_credits_of_another_source_are_refused(source):
+    folder = source([film(1)], [credit(8), credit(9)])
+    with pytest.raises(SourceError, match=r"credits\.csv has no movie_id .*movies\.csv: .* anew"):
+        read_source(folder)
+
+
 @pytest.mark.parametrize("order", ["null", '"first"', "1.5"])
 def test_a_billing_order_that_is_no_number(source, order):
     cast = f'[{{"id": 7, "name": "Brigitte Helm", "order": {order}}}]'
@@ -279,7 +294,7 @@ CELLS = {
 )
 @given(rows=st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=8))
 def test_every_row_is_kept_or_rejected(source, rows):
-    folder = source([film(4), *(FILM | row for row in rows)], [credit(1)])
+    folder = source([film(4), *(FILM | row for row in rows)], [credit(4)])
     movies, _, rejected = read_source(folder)
     assert len(movies) + len(rejected) == len(rows) + 1
     assert rejected["reason"].str.len().gt(0).all()

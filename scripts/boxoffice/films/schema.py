@@ -149,6 +149,18 @@ def _faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.D
     ).sort_values(["row", "column", "expected"], ignore_index=True)
 
 
+def _rejected(path: Path, ids: pd.Series, reasons: pd.Series) -> pd.DataFrame:
+    """Rows of a file, by their row labels, as `set_aside` returns the faulty ones."""
+    return pd.DataFrame(
+        {
+            "file": path.name,
+            "line": reasons.index + 2,
+            "id": ids.to_numpy(),
+            "reason": reasons.to_numpy(),
+        }
+    )
+
+
 def set_aside(
     table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path, key: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -163,14 +175,7 @@ def set_aside(
         found["expected"] != _REQUIRED_VALUE, found["column"] + " is missing"
     )
     reasons = reasons.groupby(found["row"]).agg("; ".join)
-    rejected = pd.DataFrame(
-        {
-            "file": path.name,
-            "line": reasons.index + 2,
-            "id": table.loc[reasons.index, key].to_numpy(),
-            "reason": reasons.to_numpy(),
-        }
-    )
+    rejected = _rejected(path, table.loc[reasons.index, key], reasons)
     if len(rejected) == len(table):
         raise SourceError(
             f"{path} has no row without a fault; line {rejected['line'].iloc[0]}: "
@@ -183,13 +188,24 @@ def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
     """Read `movies.csv` and `credits.csv` of a source.
 
     Raises SourceError if a file is missing, empty, not UTF-8, lacks a column or has no row without
-    a fault. Returns both tables' rows that fit the schema, cells as text, and the other rows, with
-    reasons (see `set_aside`).
+    a fault, or if no credits are of a film. Returns both tables' rows that fit the schema, cells as
+    text, and the other rows, with reasons (see `set_aside`). Credits of no film are among these.
     """
     films, people = folder / "movies.csv", folder / "credits.csv"
     movies, bad_movies = set_aside(read_text(films), MOVIES, films, "id")
     credits, bad_credits = set_aside(read_text(people), _CREDITS, people, "movie_id")
-    return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
+    known = credits["movie_id"].isin([*movies["id"], *bad_movies["id"]])
+    if not known.any():
+        raise SourceError(
+            f"{people} has no movie_id that is an id of {films}: both files must be of one source, "
+            "so fetch them anew"
+        )
+    strangers = credits.loc[~known, "movie_id"]
+    of_no_film = _rejected(
+        people, strangers, "movie_id: " + strangers + f" is no id of {films.name}"
+    )
+    rejected = pd.concat([bad_movies, bad_credits, of_no_film], ignore_index=True)
+    return movies, credits[known], rejected
 
 
 def record_names(cells: pd.Series) -> pd.Series:
