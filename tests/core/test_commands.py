@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from commands import run
 
@@ -46,9 +47,14 @@ def test_forecasts_of_a_table(models, tmp_path, name):
 
 @needs_full
 def test_a_history(workspace, tmp_path):
-    no_room_for(tmp_path / FILES[0])
-    processed = workspace / "data" / "processed"
-    ended(run("history.py", tmp_path, "--processed", processed), tmp_path / FILES[0])
+    (tmp_path / "to").mkdir()
+    for table in (workspace / "data" / "processed").glob("*.parquet"):
+        films = pd.read_parquet(table)
+        films.attrs["source"] = "open_films"
+        films.to_parquet(tmp_path / table.name)
+    history = tmp_path / "to" / FILES[0]
+    no_room_for(history)
+    ended(run("history.py", history.parent, "--processed", tmp_path), history)
 
 
 @needs_full
@@ -65,9 +71,13 @@ def test_a_fetched_table(tmp_path):
 
 def test_every_command_ends_so():
     scripts = {path.name: path.read_text() for path in (paths.ROOT / "scripts").glob("*.py")}
-    assert len(scripts) >= 8
-    for name, text in scripts.items():
-        assert "    with one_line_errors(" in text.partition('if __name__ == "__main__":')[2], name
+    mains = {
+        name: text.partition('\nif __name__ == "__main__":')[2] for name, text in scripts.items()
+    }
+    commands = {name: main for name, main in mains.items() if main}
+    assert len(commands) >= 8
+    for name, main in commands.items():
+        assert "    with one_line_errors(" in main, name
 
 
 def test_an_error_that_names_no_file_gets_that_which_is_written(tmp_path):
