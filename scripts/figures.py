@@ -345,10 +345,9 @@ def votes(_: Runs) -> str:
     (read,) = read_in_words(np.array([11_800.0]), "tmdb", "imdb")
     example = read.replace(", read", " are read")
     return (
-        f"On the same films, IMDb counts {measured['median_ratio']:.0f} times as many votes as TMDB "
-        "(median). "
-        f"The translation is log10(IMDb) = {INTERCEPT} + {SLOPE} log10(1 + TMDB), so {example}. The "
-        f"line was fitted on {measured['fitted_on']:,} films that both sources have, released up "
+        f"On the same films, IMDb counts {measured['median_ratio']:.0f} times as many votes as "
+        f"TMDB (median). The translation is log10(IMDb) = {INTERCEPT} + {SLOPE} log10(1 + TMDB), "
+        f"so {example}. The line was fitted on {measured['fitted_on']:,} films that both sources have, released up "
         f"to {measured['until']}. Half of them lie within a factor of "
         f"{measured['median_factor']:.2f} of it, one standard deviation is a factor of "
         f"{10 ** measured['spread']['line']:.1f}."
