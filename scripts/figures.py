@@ -347,8 +347,8 @@ def votes(_: Runs) -> str:
     return (
         f"On the same films, IMDb counts {measured['median_ratio']:.0f} times as many votes as "
         f"TMDB (median). The translation is log10(IMDb) = {INTERCEPT} + {SLOPE} log10(1 + TMDB), "
-        f"so {example}. The line was fitted on {measured['fitted_on']:,} films that both sources have, released up "
-        f"to {measured['until']}. Half of them lie within a factor of "
+        f"so {example}. The line was fitted on {measured['fitted_on']:,} films that both sources "
+        f"have, released up to {measured['until']}. Half of them lie within a factor of "
         f"{measured['median_factor']:.2f} of it, one standard deviation is a factor of "
         f"{10 ** measured['spread']['line']:.1f}."
     )

@@ -11,8 +11,6 @@ from boxoffice.core.reports import write_parquet
 from boxoffice.films.companies import COMPANY_LISTS, companies_of
 from boxoffice.films.credits import ROLES, known_names
 
-log = logging.getLogger(__name__)
-
 FILES = ("history.parquet", "names.parquet")
 _COLUMNS = ("id", "title", "release_date", "log_budget", "log_revenue", "genres", "certificate")
 
@@ -68,8 +66,7 @@ def check_history(path: Path, card: dict) -> None:
             f"{COMPANY_LISTS[card['companies']]}: write it from a source of that kind"
         )
     if stated["source"] != card["source"]:
-        log.warning(
-            "%s is of %s, but the models learned from %s: ids of people and companies must be the "
-            "same in both",
-            *(path, stated["source"], card["source"]),
+        logging.getLogger(__name__).warning(
+            f"{path} is of {stated['source']}, but the models learned from {card['source']}: ids of "
+            "people and companies must be the same in both"
         )
