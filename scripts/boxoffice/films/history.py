@@ -67,6 +67,6 @@ def check_history(path: Path, card: dict) -> None:
         )
     if stated["source"] != card["source"]:
         logging.getLogger(__name__).warning(
-            f"{path} is of {stated['source']}, but the models learned from {card['source']}: ids of "
-            "people and companies must be the same in both"
+            f"{path} is of {stated['source']}, but the models learned from {card['source']}: ids "
+            "of people and companies must be the same in both"
         )
