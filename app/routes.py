@@ -1,5 +1,6 @@
 """A route for one JSON body in and one JSON answer out, without what it does not need."""
 
+from codecs import BOM_UTF8
 from typing import Any, get_type_hints
 
 import orjson
@@ -30,7 +31,7 @@ class JsonRoute(APIRoute):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole of a request, as ASGI has it."""
-        body = await _body(receive)
+        body = (await _body(receive)).removeprefix(BOM_UTF8)  # editors of Windows write one
         try:
             asked = self._model.model_validate_json(body)
         except ValidationError as error:

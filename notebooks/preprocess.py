@@ -298,6 +298,7 @@ proxies.style.set_properties(**{"text-align": "left"})
 audience.describe().round(3)
 
 # %% tags=["plumbing"]
+films.attrs["source"] = source  # goes into the file, for `films.history`
 for name, table in {
     "films.parquet": films,
     "people.parquet": people_names(credits),

@@ -1,12 +1,12 @@
 """Fetch a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
 from boxoffice.sources import cpi as prices
 from boxoffice.sources import open_films as films
@@ -212,7 +212,5 @@ def report(summary: tmdb_media.FetchSummary, what: str, param: str, folder: Path
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors(SourceError):
         app()
-    except (SourceError, OSError) as error:
-        sys.exit(f"error: {error}")

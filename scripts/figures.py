@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 from ruamel.yaml import YAML
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 from boxoffice.films.features import FEATURE_SETS
+from boxoffice.films.votes import INTERCEPT, SLOPE, read_in_words
 
 ELSEWHERE = paths.REPORTS / "tmdb5000"
 TRANSFER = ELSEWHERE / "metrics" / "transfer.json"
@@ -336,6 +339,21 @@ def transferred() -> list[str]:
     ]
 
 
+def votes(_: Runs) -> str:
+    """How TMDB's votes are read as IMDb's, and how well that fits, for docs/forecasts.md."""
+    measured = json.loads(TRANSFER.read_text(encoding="utf-8"))["votes"]
+    (read,) = read_in_words(np.array([11_800.0]), "tmdb", "imdb")
+    example = read.replace(", read", " are read")
+    return (
+        f"On the same films, IMDb counts {measured['median_ratio']:.0f} times as many votes as "
+        f"TMDB (median). The translation is log10(IMDb) = {INTERCEPT} + {SLOPE} log10(1 + TMDB), "
+        f"so {example}. The line was fitted on {measured['fitted_on']:,} films that both sources "
+        f"have, released up to {measured['until']}. Half of them lie within a factor of "
+        f"{measured['median_factor']:.2f} of it, one standard deviation is a factor of "
+        f"{10 ** measured['spread']['line']:.1f}."
+    )
+
+
 def served_rows(source: str, run: dict) -> list[dict]:
     """The multimodal network that a run exports, by what it is given of a film."""
     return [
@@ -543,6 +561,7 @@ def stage_picture(runs: Runs) -> str:
 PAGES: dict[str, dict[str, Callable[[Runs], str]]] = {
     "README.md": {"headline": headline, "stages": stage_picture},
     "docs/results.md": {"figures": results},
+    "docs/forecasts.md": {"votes": votes},
 }
 
 
@@ -586,4 +605,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

@@ -8,6 +8,8 @@ import pandas as pd
 import typer
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
+from boxoffice.core.files import SourceError
 from boxoffice.films.history import FILES, write_history
 
 TABLES = ("films.parquet", "people.parquet", "companies.parquet")
@@ -43,4 +45,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors(SourceError):
+        typer.run(main)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 
 
@@ -104,4 +105,5 @@ def main(source: Annotated[str, typer.Argument(help="A folder of data/raw")]):
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

@@ -12,6 +12,7 @@ import typer
 from nbformat import NotebookNode
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 
 
 def paired(source: Path) -> NotebookNode:
@@ -64,4 +65,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

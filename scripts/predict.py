@@ -1,7 +1,6 @@
 """Ask the trained models about films. See `python scripts/predict.py --help`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from tqdm import tqdm
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
@@ -81,7 +81,10 @@ def predict(
         return predict_film(film, Forecasts(models, history))
     if films is None or out is None:
         raise RequestError("give a table and where to write it: films.csv -o out.csv")
-    predict_table(films, out, Forecasts(models, history), comparables)
+    try:
+        predict_table(films, out, Forecasts(models, history), comparables)
+    except TableError as error:
+        raise RequestError(f"the table can't be scored: {error}") from error
 
 
 def predict_film(text: str, forecasts: Forecasts) -> None:
@@ -98,7 +101,7 @@ def predict_film(text: str, forecasts: Forecasts) -> None:
 def stated_film(text: str) -> dict:
     """The film that a JSON text states; an error names all its faults."""
     try:
-        film = json.loads(text)
+        film = json.loads(text.removeprefix("\ufeff"))  # a file's byte-order mark
     except (ValueError, RecursionError) as error:
         raise RequestError(f"--film is not JSON: {error}") from error
     if found := faults(film):
@@ -147,9 +150,5 @@ def format_of(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors(RequestError, ModelFileError):
         app()
-    except TableError as error:
-        sys.exit(f"error: the table can't be scored: {error}")
-    except (RequestError, ModelFileError, OSError) as error:
-        sys.exit(f"error: {error}")

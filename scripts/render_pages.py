@@ -13,6 +13,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -69,4 +70,5 @@ def main():
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

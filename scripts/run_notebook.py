@@ -21,13 +21,16 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from traitlets.config import Config
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.compute import environment
 from boxoffice.core.files import replacing
+from parameters import SECTIONS
 from render_pages import write_page
 
 KERNEL = "python3"
@@ -126,13 +129,25 @@ def check_type(name: str, value: Any, default: Any) -> None:
             )
 
 
+def check_values(stage: str, values: dict[str, Any]) -> None:
+    """Raise StageError unless every parameter takes its value, see `parameters`."""
+    try:
+        SECTIONS[stage].model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(SHARED.get(fault["loc"][0], (stage, fault["loc"][0])))
+        expected = fault["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
+        raise StageError(f"params.yaml: {name} is {fault['input']!r}: {expected}") from error
+
+
 def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """Collect a notebook's values: its section of params.yaml, and the shared ones it asks for.
 
     Raises
     ------
     StageError
-        If a name is unknown to the notebook or missing in params.yaml, or a value has another type.
+        If a name is unknown to the notebook or missing in params.yaml, or a value has another type
+        or is none that the parameter takes (see `parameters`).
     """
     section = params.get(stage) or {}
     if not isinstance(section, dict):
@@ -157,6 +172,8 @@ def stage_params(stage: str, params: dict[str, Any], defaults: dict[str, Any]) -
         )
     for name, default in defaults.items():
         check_type(f"{stage}.{name}", values[name], default)
+    if stage in SECTIONS:
+        check_values(stage, values)
     return {name: values[name] for name in defaults}
 
 
@@ -268,4 +285,5 @@ def main(stage: Annotated[str, typer.Argument(help="A notebook of notebooks/, wi
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

@@ -1,4 +1,4 @@
-"""Measure the exported models on films of another source, which they have not seen."""
+"""Measure the exported models on films of another source, and that source's votes beside IMDb's."""
 
 import io
 import sys
@@ -9,8 +9,14 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import typer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
 from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
@@ -25,6 +31,8 @@ from boxoffice.tabular.backtest import point_scores
 
 MODELS = ("revenue_classic", "revenue_pre_release")
 SOURCE = "tmdb5000"
+RATED_BY_IMDB = "open_films"
+SETTLED = 2008  # later films had not gathered their votes when IMDb's were counted, about 2010
 LEAST_USD = IMPLAUSIBLE_BUDGET  # below it amounts are in another unit (7 for 7 million, say)
 RECENT_AFTER = 2010  # the open films end in 2010
 LARGE_BUDGET = 150_000_000  # USD
@@ -132,6 +140,76 @@ def measure(forecasts: Forecasts, table: pd.DataFrame, source: str) -> dict[str,
     }
 
 
+def votes_of_both(tmdb: pd.DataFrame, imdb: pd.DataFrame) -> pd.DataFrame:
+    """Films that two sources have, as `schema.clean` returns them, and that both have votes of.
+
+    Returns
+    -------
+    DataFrame
+        `year` of release, `tmdb` and `imdb` (votes), `tmdb_mean` and `imdb_mean` (points of 10). A
+        film that may be one of several is left out.
+    """
+    pairs = same_films(tmdb, imdb)
+    once = ~(pairs["left"].duplicated(keep=False) | pairs["right"].duplicated(keep=False))
+    left, right = (tmdb.loc[pairs.loc[once, "left"]], imdb.loc[pairs.loc[once, "right"]])
+    films = pd.DataFrame(
+        {
+            "year": left["release_year"].to_numpy(),
+            "tmdb": left["vote_count"].to_numpy(),
+            "imdb": right["vote_count"].to_numpy(),
+            "tmdb_mean": left["vote_average"].to_numpy(),
+            "imdb_mean": right["vote_average"].to_numpy(),
+        }
+    )
+    return films[(films["tmdb"] > 0) & (films["imdb"] > 0)]
+
+
+def measured_votes(films: pd.DataFrame) -> dict:
+    """What `films/votes.py` holds, measured on the films of `votes_of_both`.
+
+    All errors are those of tenfold cross-validation; `spread` is their standard deviation (log10
+    votes).
+    """
+    settled = films[films["year"] <= SETTLED]
+    x, y = np.log10(1 + settled[["tmdb"]]), np.log10(settled["imdb"])
+    line = LinearRegression().fit(x, y)
+    curves = {
+        "line": (LinearRegression(), x),
+        "square": (make_pipeline(PolynomialFeatures(2), LinearRegression()), x),
+        "isotonic": (IsotonicRegression(out_of_bounds="clip"), x),
+        "line_and_year": (LinearRegression(), x.assign(year=settled["year"])),
+    }
+    errors = {name: y - _held_out(model, facts, y) for name, (model, facts) in curves.items()}
+    means, own = settled[["tmdb_mean"]], settled["imdb_mean"]
+    apart = own - settled["tmdb_mean"]
+    return {
+        "films": len(films),
+        "median_ratio": (films["imdb"] / films["tmdb"]).median(),
+        "until": SETTLED,
+        "fitted_on": len(settled),
+        "intercept": line.intercept_,
+        "slope": line.coef_[0],
+        "spread": {name: error.std() for name, error in errors.items()},
+        "median_factor": 10 ** errors["line"].abs().median(),
+        "share_off_by_10": (errors["line"].abs() > 1).mean(),
+        "mean_vote": {
+            "difference": apart.mean(),
+            "correlation": own.corr(settled["tmdb_mean"]),
+            "rmse": _root_mean_square(apart),
+            "rmse_of_line": _root_mean_square(own - _held_out(LinearRegression(), means, own)),
+        },
+    }
+
+
+def _held_out(model, facts: pd.DataFrame, target: pd.Series) -> np.ndarray:
+    folds = KFold(10, shuffle=True, random_state=0)
+    return cross_val_predict(model, facts, target, cv=folds)
+
+
+def _root_mean_square(errors: pd.Series) -> float:
+    return float(np.sqrt((errors**2).mean()))
+
+
 def main(
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = (
@@ -144,15 +222,16 @@ def main(
     out, and so are films with a budget or revenue below $1,000, where TMDB does
     not know it or has it in another unit.
 
+    Also measure how TMDB's votes relate to IMDb's, on the films that the open
+    films share with TMDB 5000: the constants of films/votes.py.
+
     For example: python scripts/transfer.py --out transfer.json
     """
     folder = paths.RAW / SOURCE
     if not folder.is_dir():
         sys.exit(f"{folder} is missing: fetch it with `python scripts/fetch.py {SOURCE}`")
-    try:
-        forecasts, table = Forecasts(models), read_table(folder)
-    except (SourceError, ModelFileError) as error:
-        sys.exit(f"error: {error}")
+    forecasts, table = Forecasts(models), read_table(folder)
+    both = (clean(read_source(paths.RAW / name)[0]) for name in (SOURCE, RATED_BY_IMDB))
     films = unseen(table, forecasts.known_films)
     card = forecasts.cards["revenue_pre_release"]
     results = {
@@ -162,10 +241,12 @@ def main(
         "source": SOURCE,
         "row_filter": f"budget and revenue of ${LEAST_USD:,} or more, no training film",
         "transfer": measure(forecasts, films, SOURCE),
+        "votes": measured_votes(votes_of_both(*both)),
     }
     write_json(out, results)
     typer.echo(f"{out}: {len(films):,} films")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors(SourceError, ModelFileError):
+        typer.run(main)

@@ -143,6 +143,19 @@ def test_a_body_of_json_needs_no_content_type(client, forecasts):
     assert answer.json() == forecasts.revenue(CLASSIC)
 
 
+def test_a_byte_order_mark_is_no_fault(client, forecasts):
+    answer = client.post("/predict/revenue", content=b"\xef\xbb\xbf" + json.dumps(CLASSIC).encode())
+    assert answer.json() == forecasts.revenue(CLASSIC)
+
+
+def test_the_year_is_that_of_the_date(client):
+    dated = {"budget": 2e7, "release_date": "2009-12-10"}
+    both = dated | {"release_year": 2009}
+    assert asked(client, "/predict/revenue", dated) == asked(client, "/predict/revenue", both)
+    refused = client.post("/predict/revenue", json={"budget": 2e7, "release_date": "2100-01-02"})
+    assert refused.json()["detail"][0]["message"] == "not between 1888-01-01 and 2100-01-01"
+
+
 # Posters, texts and trailers
 
 

@@ -160,10 +160,24 @@ def test_a_card_that_names_no_history_is_refused(copy):
         Forecasts(copy)
 
 
+@pytest.mark.parametrize(
+    ("name", "copied"), [("revenue_classic", "success_classic"), ("hit", "segments")]
+)
+def test_a_model_under_another_name_is_refused(copy, name, copied):
+    """Both read the same features: nothing but the name on the card tells them apart."""
+    for ending in (".onnx", ".json"):
+        shutil.copyfile(copy / f"{name}{ending}", copy / f"{copied}{ending}")
+    with pytest.raises(ModelFileError, match=rf"{copied}\.json is the card of '{name}'"):
+        Forecasts(copy)
+
+
 def test_models_of_two_runs_are_not_mixed(copy):
     """A success model that reads other features than the revenue model beside it."""
     for ending in (".onnx", ".json"):
         shutil.copyfile(copy / f"success_pre_release{ending}", copy / f"success_classic{ending}")
+    write_card(
+        copy, "success_classic", card_of(copy, "success_classic") | {"name": "success_classic"}
+    )
     with pytest.raises(ModelFileError, match=r"success_classic\.json names other features"):
         Forecasts(copy)
 

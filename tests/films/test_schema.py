@@ -159,12 +159,16 @@ def test_broken_csv(tmp_path, content):
         ("genres", '[{"name": null}]', "is not a JSON list of {"),
         ("genres", '["Drama"]', "is not a JSON list of {"),
         ("genres", "Drama|Comedy", "is not a JSON list of {"),
+        ("genres", "[" * 100_000, "is not a JSON list of {"),
+        ("genres", "[" + "1" * 5000 + "]", "is not a JSON list of {"),
+        ("genres", f'[{{"id": {10**30}, "name": "Drama"}}]', "is not a JSON list of {"),
         ("production_companies", '[{"id": "x", "name": "UFA"}]', "is not a JSON list of {"),
-        ("budget", "-5", "budget: -5 is not a number of at least 0"),
-        ("budget", "inf", "budget: inf is not a number of at least 0"),
-        ("revenue", "1,000", "revenue: 1,000 is not a number of at least 0"),
-        ("runtime", "two hours", "runtime: two hours is not a number of at least 0"),
-        ("vote_average", "nan", "vote_average: nan is not a number of at least 0"),
+        ("budget", "-5", "budget: -5 is not a number from 0 to 10,000,000,000"),
+        ("budget", "inf", "budget: inf is not a number from 0 to 10,000,000,000"),
+        ("revenue", "1e300", "revenue: 1e300 is not a number from 0 to 10,000,000,000"),
+        ("revenue", "1,000", "revenue: 1,000 is not a number from 0 to 10,000,000,000"),
+        ("runtime", "two hours", "runtime: two hours is not a number from 0 to 10,000,000,000"),
+        ("vote_average", "nan", "vote_average: nan is not a number from 0 to 10,000,000,000"),
         ("release_date", "", "release_date is missing"),
         ("release_date", "2001-02-30", "release_date: 2001-02-30 is not a date YYYY-MM-DD"),
         ("release_date", "10/01/1927", "release_date: 10/01/1927 is not a date YYYY-MM-DD"),
@@ -213,7 +217,7 @@ def test_all_faults_are_reported_at_once(source):
         "genres",
         "release_date",
     ]
-    assert second == "revenue: lots is not a number of at least 0"
+    assert second == "revenue: lots is not a number from 0 to 10,000,000,000"
     assert third == "id: 3 is not unique"
 
 
@@ -232,6 +236,21 @@ def test_fault_of_credits_is_kept_apart(source):
     assert rejected["line"].tolist() == [3, 4]
     assert rejected["id"].tolist() == ["2", "1"]
     assert rejected["reason"].str.split(":").str[0].tolist() == ["cast", "movie_id"]
+
+
+def test_credits_of_no_film_are_set_aside(source):
+    films = [film(1), film(2, budget="-5"), film(3)]
+    _, credits, rejected = read_source(source(films, [credit(1), credit(2), credit(8)]))
+    assert credits["movie_id"].tolist() == ["1", "2"]  # that of a rejected film is no fault
+    of_credits = rejected[rejected["file"] == "credits.csv"]
+    assert of_credits[["line", "id"]].to_numpy().tolist() == [[4, "8"]]
+    assert of_credits["reason"].item() == "movie_id: 8 is no id of movies.csv"
+
+
+def test_credits_of_another_source_are_refused(source):
+    folder = source([film(1)], [credit(8), credit(9)])
+    with pytest.raises(SourceError, match=r"credits\.csv has no movie_id .*movies\.csv: .* anew"):
+        read_source(folder)
 
 
 @pytest.mark.parametrize("order", ["null", '"first"', "1.5"])
@@ -275,7 +294,7 @@ CELLS = {
 )
 @given(rows=st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=8))
 def test_every_row_is_kept_or_rejected(source, rows):
-    folder = source([film(4), *(FILM | row for row in rows)], [credit(1)])
+    folder = source([film(4), *(FILM | row for row in rows)], [credit(4)])
     movies, _, rejected = read_source(folder)
     assert len(movies) + len(rejected) == len(rows) + 1
     assert rejected["reason"].str.len().gt(0).all()

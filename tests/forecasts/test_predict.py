@@ -281,7 +281,10 @@ def test_one_film_is_answered_in_the_words_of_the_api(predict, models, film):
             "budget: 'lots' is not a number above 0, at most 10,000,000,000 (USD); "
             "release_year: 2009.5 is not a year from 1888 to 2100",
         ),
-        ('{"budget": 1e7}', "release_year is missing: give a year from 1888 to 2100"),
+        (
+            '{"budget": 1e7}',
+            "release_year is missing: give a year from 1888 to 2100, or release_date",
+        ),
         ('{"budget": NaN, "release_year": 2009}', "budget: nan is not a number above 0"),
         (
             r'{"budget": 1e6, "release_year": 2004, "director": ["\ud800"]}',
@@ -329,7 +332,8 @@ def test_a_field_takes_its_range_and_no_more(name, right, wrong):
     request = Film if name in Film.model_fields else Engagement
     fields = request.model_fields
     needed = {key: example(request)[key] for key in fields if fields[key].is_required()}
-    for value in [*right, *([] if fields[name].is_required() else [None])]:
+    needed |= {"release_year": 2009} if request is Film else {}
+    for value in [*right, *([] if name in needed else [None])]:
         assert faults(needed | {name: value}, request) == []
     for value in wrong:
         (told,) = faults(needed | {name: value}, request)
@@ -339,4 +343,26 @@ def test_a_field_takes_its_range_and_no_more(name, right, wrong):
 
 def test_a_date_of_another_year_is_a_fault():
     film = {"budget": 1e6, "release_year": 2009, "release_date": "2010-01-01"}
-    assert faults(film) == ["release_date: 2010-01-01 is not in 2009, which release_year says"]
+    told = "release_year: 2009 is not the year of 2010-01-01, which release_date says"
+    assert faults(film) == [told]
+
+
+def test_a_wrong_date_is_the_only_fault():
+    for film in ({"release_date": "2009-02-30"}, {"release_date": "2009-02-30", "release_year": 5}):
+        told = faults({"budget": 1e6} | film)
+        assert told[0].startswith("release_date: '2009-02-30' is not a date")
+        assert len(told) == len(film)
+
+
+def test_the_year_is_that_of_the_date(predict):
+    film = {"budget": 2e7, "release_date": "2009-12-10"}
+    dated, both = (
+        predict("--film", json.dumps(film | year)) for year in ({}, {"release_year": 2009})
+    )
+    assert dated.returncode == 0, dated.stderr
+    assert json.loads(dated.stdout) == json.loads(both.stdout)
+
+
+def test_a_byte_order_mark_is_no_fault(predict):
+    film = '{"budget": 2e7, "release_year": 2009}'
+    assert predict("--film", f"\ufeff{film}").stdout == predict("--film", film).stdout

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import jupytext
 import nbformat
@@ -23,9 +24,12 @@ from boxoffice.core import paths
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.forecast_errors import HORIZONS
 from boxoffice.films.splits import SPLITS
-from boxoffice.networks.multimodal_model import combinations_of
+from boxoffice.media.encoders import ARCHITECTURES
+from boxoffice.networks.layers import FUSIONS
+from boxoffice.networks.multimodal_model import MODALITIES, combinations_of
 from boxoffice.tabular.backtest import FEWEST_SCORED
 from boxoffice.tabular.models import revenue_models, success_models
+from parameters import SECTIONS, ImageEncoder, Modality
 
 ROOT = paths.ROOT
 PACKAGE = ROOT / "scripts" / "boxoffice"
@@ -148,9 +152,24 @@ def test_dvc_yaml_names_the_params_that_the_notebook_takes(stage):
     assert sorted(STAGES[stage]["params"]) == sorted(shared + own)
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_parameter_says_what_it_takes(stage):
+    shared = set(run_notebook.SHARED)
+    assert set(SECTIONS[stage].model_fields) - shared == set(PARAMS.get(stage, {}))
+
+
+def test_choices_of_parameters_are_those_of_the_code():
+    assert get_args(ImageEncoder) == tuple(ARCHITECTURES)
+    assert get_args(Modality) == MODALITIES
+    assert get_args(SECTIONS["multimodal"].model_fields["fusion"].annotation) == FUSIONS
+
+
 def test_small_params_name_the_same():
     """What the end-to-end test runs with."""
     small = run_notebook.read_params(SMALL)
+    for stage in STAGES:
+        defaults = run_notebook.notebook_defaults(run_notebook.read_notebook(stage))
+        assert run_notebook.stage_params(stage, small, defaults)
     assert {name: set(part) for name, part in small.items() if isinstance(part, dict)} == {
         name: set(part) for name, part in PARAMS.items() if isinstance(part, dict)
     }

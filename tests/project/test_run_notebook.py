@@ -391,6 +391,50 @@ def test_a_value_of_another_type_is_refused(name, value, message):
         stage_params("stage", params(**{name: value}), DEFAULTS)
 
 
+@pytest.mark.parametrize(
+    ("stage", "changes", "message"),
+    [
+        ("preprocess", {"test_size": 1.5}, "preprocess.test_size is 1.5: it should be less than 1"),
+        ("synthesize", {"posters": 20}, "synthesize.trailers is 100: it should be at most posters"),
+        ("synthesize", {"posters": -1}, "synthesize.posters is -1: it should be greater than or"),
+        ("segment", {"k_max": 2}, "segment.k_max is 2: it should be greater than k_min, 2"),
+        ("regress", {"folds": -1}, "regress.folds is -1: it should be greater than or equal to 2"),
+        ("regress", {"n_estimators": [100, 0]}, "regress.n_estimators is 0: it should be greater"),
+        ("regress", {"max_depth": 0}, "regress.max_depth is 0: it should be greater"),
+        ("regress", {"max_depth": []}, "regress.max_depth is []: Value should have at least 1"),
+        ("classify", {"logistic_c": 0}, "classify.logistic_c is 0: it should be greater than 0"),
+        ("poster", {"learning_rate": float("nan")}, "poster.learning_rate is nan: it should be"),
+        ("poster", {"test_size": 0.95}, "poster.test_size is 0.95: it should leave training films"),
+        (
+            "poster",
+            {"encoder": "vgg"},
+            "poster.encoder is 'vgg': it should be 'efficientnet_lite0'",
+        ),
+        ("multimodal", {"modalities": ["text", "smell"]}, "multimodal.modalities is 'smell': it"),
+        ("multimodal", {"splits": ["50/20/20"]}, "multimodal.splits is '50/20/20': it should be"),
+        ("multimodal", {"dropout": 1}, "multimodal.dropout is 1: it should be less than 1"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(stage, changes, message):
+    given, defaults = read_params(), notebook_defaults(read_notebook(stage))
+    given[stage] |= changes
+    with pytest.raises(StageError, match=rf"^params\.yaml: {re.escape(message)}"):
+        stage_params(stage, given, defaults)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed is -1: it should be greater than or equal to 0"),
+        ({"data": {"source": "nothing"}}, "data.source is 'nothing': data/raw has "),
+    ],
+)
+def test_a_shared_value_out_of_range_is_refused(changes, message):
+    defaults = notebook_defaults(read_notebook("preprocess"))
+    with pytest.raises(StageError, match=rf"^params\.yaml: {re.escape(message)}"):
+        stage_params("preprocess", read_params() | changes, defaults)
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(
         StageError, match=r"stage\.rat is unknown to notebooks/stage\.py, which takes"

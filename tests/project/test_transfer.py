@@ -106,6 +106,36 @@ def test_translated_votes_are_worth_what_votes_are(measured):
     assert 0.7 < classic["total_ratio"] < 1.3
 
 
+def test_the_line_between_votes_is_the_reports(measured):
+    assert measured["votes"] == json.loads(figures.TRANSFER.read_text(encoding="utf-8"))["votes"]
+
+
+def test_votes_are_compared_of_films_that_are_surely_the_same():
+    films = {"title": ["A", "A", "B", "C"], "release_year": [2000, 2001, 2002, 2003]}
+    rated = pd.DataFrame({**films, "vote_count": [5.0, 6, 7, 8], "vote_average": 7.0})
+    unrated = rated.assign(vote_count=[50.0, 60, 70, 0])
+    assert transfer.votes_of_both(rated, unrated).to_dict("list") == {
+        "year": [2002],
+        "tmdb": [7],
+        "imdb": [70],
+        "tmdb_mean": [7],
+        "imdb_mean": [7],
+    }
+
+
+def test_votes_on_a_line_are_measured_as_such():
+    tmdb = np.geomspace(10, 1e5, 50)
+    films = pd.DataFrame({"year": 2000, "tmdb": tmdb, "imdb": 100 * (1 + tmdb) ** 0.5})
+    films = films.assign(tmdb_mean=6.0, imdb_mean=np.where(tmdb < 100, 7.0, 6.0))
+    found = transfer.measured_votes(films)
+    assert found["intercept"] == pytest.approx(2) and found["slope"] == pytest.approx(0.5)
+    assert found["spread"]["line"] == pytest.approx(0, abs=1e-9)
+    later = films.assign(year=transfer.SETTLED + 1, imdb=1.0)
+    again = transfer.measured_votes(pd.concat([films, later], ignore_index=True))
+    assert (again["films"], again["fitted_on"]) == (100, 50)
+    assert again["slope"] == found["slope"]
+
+
 def test_companies_of_another_kind_are_read_only_where_that_is_measured(measured):
     """Read as they stand, TMDB's companies lower the forecasts."""
     scores = measured["transfer"]

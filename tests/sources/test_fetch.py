@@ -130,6 +130,19 @@ def test_a_download_arrives_unchanged(tmp_path, upstream, serve):
     assert held(tmp_path / "to") == CONTENT
 
 
+def test_a_scheme_may_be_in_capitals(tmp_path, upstream, serve):
+    base = serve(upstream).replace("http://", "HTTP://")
+    assert tmdb5000.install(base, tmp_path / "to", SHA256)
+    assert held(tmp_path / "to") == CONTENT
+
+
+@pytest.mark.parametrize("base", ["http://[1/x", "http://..a/x", "http://me:se/cret@host/x"])
+def test_an_address_that_is_none_is_one_clear_message(tmp_path, base):
+    result = command("tmdb5000", "--from", base, "--to", tmp_path / "to")
+    assert result.returncode == 1
+    assert "could not be downloaded" in result.stderr and "cret" not in result.stderr
+
+
 def test_a_truncated_download_leaves_nothing_and_the_next_starts_clean(tmp_path, upstream, serve):
     to = tmp_path / "to"
     closed = threading.Event()
@@ -174,6 +187,15 @@ def test_a_missing_page_is_one_clear_message(tmp_path, serve):
     assert result.returncode == 1
     assert "404" in result.stderr and "tmdb_5000_movies.csv" in result.stderr
     assert "error: " in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "ftp"])
+def test_a_password_is_never_shown(tmp_path, serve, scheme):
+    base = serve(tmp_path).replace("http://", f"{scheme}://me:secret@")
+    result = command("tmdb5000", "--from", base, "--to", tmp_path / "to")
+    assert result.returncode == 1
+    assert "secret" not in result.stdout + result.stderr
+    assert "***@127.0.0.1" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_without_kaggle_the_command_explains_where_to_get_a_key(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +30,7 @@ import fetch
 from boxoffice.core import paths
 from boxoffice.core.files import SourceError
 from boxoffice.sources import tmdb5000, tmdb_api, tmdb_media
-from boxoffice.sources.tmdb_api import Key, ServiceFault, Tmdb, Unavailable
+from boxoffice.sources.tmdb_api import Key, Movie, ServiceFault, Tmdb, Unavailable, Video
 
 KEY = "0123456789abcdef0123456789abcdef"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ0ZXN0In0.c2lnbmF0dXJl"
@@ -465,7 +467,7 @@ def test_requests_keep_to_the_rate(world, tmp_path, rate, refused):
     with Tmdb(Key(KEY), f"{world.url}/3", rate=rate) as service:
         for _ in range(4):
             try:
-                service.ask("movie/7")
+                service.ask("movie/7", Movie)
             except Unavailable as error:
                 found.append(str(error))
     assert found == ["TMDB answered 400 Bad Request"] * refused
@@ -531,12 +533,65 @@ def test_a_network_that_is_down_is_said_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(b"<html>Log in</html>"), Answer.of([1]), Answer.of({"images": {}})]
+    ("answer", "fault"),
+    [
+        (Answer(b"<html>Log in</html>"), "the answer: Invalid JSON"),
+        (Answer(b"\xff\xfe"), "the answer: Invalid JSON"),
+        (Answer(b"[" * 100_000), "the answer: Invalid JSON"),
+        (Answer.of([1]), "the answer: Input should be an object"),
+        (Answer.of({"images": []}), "images: Input should be an object"),
+        (Answer.of({"images": {}}), "images.secure_base_url: Field required"),
+        (
+            Answer.of({"images": {"secure_base_url": "x", "poster_sizes": "w342"}}),
+            "images.poster_sizes: Input should be a valid array",
+        ),
+    ],
 )
-def test_what_is_not_tmdb_is_not_taken_for_it(world, tmp_path, tmdb, answer):
+def test_what_is_not_tmdb_is_not_taken_for_it(world, tmp_path, answer, fault):
     world.pages["/3/configuration"] = answer
-    with pytest.raises(SourceError, match="what answers is not TMDB"):
-        posters_of(tmdb, tmp_path, 1)
+    words = arguments("posters", numbered(tmp_path / "source", 1), tmp_path / "posters")
+    done = commands.run("fetch.py", *words, **variables(world))
+    assert done.returncode == 1
+    assert f"what answers at {world.url}/3/configuration is not TMDB ({fault}" in done.stderr
+    assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ([], "the answer: Input should be an object"),
+        ({"poster_path": "/1.jpg"}, "id: Field required"),
+        ({"id": 1, "poster_path": 5}, "poster_path: Input should be a valid string"),
+        ({"id": 1, "videos": None}, "videos: Input should be an object"),
+        ({"id": 1, "videos": {"results": {}}}, "videos.results: Input should be a valid array"),
+        ({"id": 1, "videos": {"results": [{"type": "Trailer"}]}}, "videos.results.0.key: Field"),
+    ],
+)
+def test_a_malformed_film_is_skipped_with_what_was_expected(world, tmp_path, answer, fault):
+    world.posters(2)
+    world.pages["/3/movie/1"] = Answer.of(answer)
+    address = f"{world.url}/3".replace("//", "//me:secret@")
+    with Tmdb(Key(KEY), address, rate=1000, backoff=0) as tmdb:
+        for fetched in (posters_of, partial(trailers_of, world)):
+            said = reasons(fetched(tmdb, tmp_path, 1, 2))[1]
+            shown = address.replace("me:secret", "***")
+            assert f"what answers at {shown}/movie/1 is not TMDB ({fault}" in said
+    assert held(tmp_path / "posters") == ["2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ({"results": {}}, "results: Input should be a valid array"),
+        ({"results": [5]}, "results.0: Input should be an object"),
+        ({"results": [{"title": "Cube"}]}, "results.0.id: Field required"),
+        ({"results": [{"id": 1, "title": 5}]}, "results.0.title: Input should be a valid string"),
+    ],
+)
+def test_a_malformed_search_is_a_fault_of_the_service(world, tmdb, answer, fault):
+    world.first["/3/search/movie"] = [Answer.of(answer)]
+    with pytest.raises(ServiceFault, match=re.escape(fault)):
+        tmdb_api.find_film(tmdb, "Cube", 2001)
 
 
 def test_a_missing_source_is_named(tmp_path):
@@ -664,7 +719,7 @@ def trailers_of(world, tmdb, tmp_path, *numbers) -> tmdb_media.FetchSummary:
     ],
 )  # fmt: skip
 def test_trailers_are_tried_from_the_best_down(videos, expected):
-    assert tmdb_media.trailer_keys(videos, "fr") == expected
+    assert tmdb_media.trailer_keys([Video(**video) for video in videos], "fr") == expected
 
 
 def test_a_trailer_arrives_unchanged_named_by_film(world, tmp_path, tmdb, video):

@@ -1,1 +1,1 @@
-"""What every room uses: paths, whole-or-nothing writing, reports, cores, model files."""
+"""What every room uses: paths, whole-or-nothing writing, commands, reports, cores, model files."""

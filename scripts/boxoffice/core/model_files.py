@@ -67,7 +67,7 @@ def load_card(name: str, folder: Path = paths.MODELS) -> dict:
     Raises
     ------
     ModelFileError
-        If there is none, or it is no card.
+        If there is none, or it is no card, or that of another model.
     """
     path = folder / f"{name}.json"
     if not path.is_file():
@@ -78,6 +78,11 @@ def load_card(name: str, folder: Path = paths.MODELS) -> dict:
         raise ModelFileError(f"{path} is not readable JSON ({error}): run `dvc repro`") from error
     if not isinstance(card, dict):
         raise ModelFileError(f"{path} is no card: run `dvc repro`")
+    if card.get("name", name) != name:
+        raise ModelFileError(
+            f"{path} is the card of {card['name']!r:.80}, copied under another name: "
+            "run `dvc checkout models`, or `dvc repro`"
+        )
     lacking = {"name", "source", "sha256", *_REQUIRED.get(name, ("model",))} - set(card)
     if lacking:
         raise ModelFileError(f"{path} lacks {', '.join(sorted(lacking))}: run `dvc repro`")

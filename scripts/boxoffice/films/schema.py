@@ -4,7 +4,6 @@ import json
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
@@ -15,10 +14,11 @@ from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE, log_amounts
 from boxoffice.films.normalise import certificate, genre, is_american, known_numbers, language
 
 _FIRST_FILM, _LAST_FILM = "1888-01-01", "2100-01-01"
+_MOST = 10_000_000_000  # dollars, minutes, votes: more is a slip
 
 
-def _at_least_zero(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text, errors="coerce").between(0, np.inf, inclusive="left")
+def _amount(text: pd.Series) -> pd.Series:
+    return pd.to_numeric(text, errors="coerce").between(0, _MOST)
 
 
 def _whole_number(text: pd.Series) -> pd.Series:
@@ -34,19 +34,20 @@ def _named_records(cell: str) -> bool:
     """Whether a cell holds a JSON list of objects, each with a name; id and order are whole."""
     try:
         records = json.loads(cell)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits; too deep
         return False
     return isinstance(records, list) and all(
         isinstance(record, dict)
         and isinstance(record.get("name"), str)
         and isinstance(record.get("id", 0), int)
+        and abs(record.get("id", 0)) < 2**63
         and isinstance(record.get("order", 0), int)
         for record in records
     )
 
 
 _ID = pa.Check(_whole_number, error="a whole number")
-_AMOUNT = pa.Check(_at_least_zero, error="a number of at least 0")
+_AMOUNT = pa.Check(_amount, error=f"a number from 0 to {_MOST:,}")
 _DATE = pa.Check(_date, error=f"a date YYYY-MM-DD between {_FIRST_FILM} and {_LAST_FILM}")
 _RECORDS = pa.Check(
     _named_records, element_wise=True, error='a JSON list of {"id": number, "name": text}'
@@ -148,6 +149,18 @@ def _faults(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.D
     ).sort_values(["row", "column", "expected"], ignore_index=True)
 
 
+def _rejected(path: Path, ids: pd.Series, reasons: pd.Series) -> pd.DataFrame:
+    """Rows of a file, by their row labels, as `set_aside` returns the faulty ones."""
+    return pd.DataFrame(
+        {
+            "file": path.name,
+            "line": reasons.index + 2,
+            "id": ids.to_numpy(),
+            "reason": reasons.to_numpy(),
+        }
+    )
+
+
 def set_aside(
     table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path, key: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -162,14 +175,7 @@ def set_aside(
         found["expected"] != _REQUIRED_VALUE, found["column"] + " is missing"
     )
     reasons = reasons.groupby(found["row"]).agg("; ".join)
-    rejected = pd.DataFrame(
-        {
-            "file": path.name,
-            "line": reasons.index + 2,
-            "id": table.loc[reasons.index, key].to_numpy(),
-            "reason": reasons.to_numpy(),
-        }
-    )
+    rejected = _rejected(path, table.loc[reasons.index, key], reasons)
     if len(rejected) == len(table):
         raise SourceError(
             f"{path} has no row without a fault; line {rejected['line'].iloc[0]}: "
@@ -182,13 +188,24 @@ def read_source(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
     """Read `movies.csv` and `credits.csv` of a source.
 
     Raises SourceError if a file is missing, empty, not UTF-8, lacks a column or has no row without
-    a fault. Returns both tables' rows that fit the schema, cells as text, and the other rows, with
-    reasons (see `set_aside`).
+    a fault, or if no credits are of a film. Returns both tables' rows that fit the schema, cells as
+    text, and the other rows, with reasons (see `set_aside`). Credits of no film are among these.
     """
     films, people = folder / "movies.csv", folder / "credits.csv"
     movies, bad_movies = set_aside(read_text(films), MOVIES, films, "id")
     credits, bad_credits = set_aside(read_text(people), _CREDITS, people, "movie_id")
-    return movies, credits, pd.concat([bad_movies, bad_credits], ignore_index=True)
+    known = credits["movie_id"].isin([*movies["id"], *bad_movies["id"]])
+    if not known.any():
+        raise SourceError(
+            f"{people} has no movie_id that is an id of {films}: both files must be of one source, "
+            "so fetch them anew"
+        )
+    strangers = credits.loc[~known, "movie_id"]
+    of_no_film = _rejected(
+        people, strangers, "movie_id: " + strangers + f" is no id of {films.name}"
+    )
+    rejected = pd.concat([bad_movies, bad_credits, of_no_film], ignore_index=True)
+    return movies, credits[known], rejected
 
 
 def record_names(cells: pd.Series) -> pd.Series:

@@ -1,5 +1,7 @@
 """Whose votes a film has, and one source's number of votes read as another's.
 
+`scripts/transfer.py` measures the figures given here.
+
 IMDb and TMDB both count the votes of their users, but far more people vote at IMDb: on the films
 that both sources name, IMDb's number is 73 times TMDB's (median), and the ratio falls as votes
 rise. A model that learned one source's votes therefore can't be given the other's as they are.

@@ -14,7 +14,7 @@ from boxoffice.core import paths
 from boxoffice.core.model_files import ExportedModel, ModelFileError, checked_bytes
 from boxoffice.films import companies, votes
 from boxoffice.films.forecast_errors import FARTHEST, ForecastErrors
-from boxoffice.films.history import FILES
+from boxoffice.films.history import FILES, check_history
 from boxoffice.films.money import BASE, SUCCESS_MULTIPLE, log_prices
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
@@ -244,7 +244,7 @@ class Forecasts:
         self.known_films = self._past.films
         self.roles = self._past.roles
         if history is not None:
-            self._past = _later_past(history, self._past)
+            self._past = _later_past(history, self._past, self._pre_release.revenue.card)
         self.companies_of = self._pre_release.companies
         self.names = Names((history or folder) / "names.parquet", self._past.ids)
         self._known = _known_ranges(self._past.last_year)
@@ -501,10 +501,11 @@ class Forecasts:
         return [words for field, low, high, words in self._known if not low <= film[field] <= high]
 
 
-def _later_past(folder: Path, own: Past) -> Past:
+def _later_past(folder: Path, own: Past, card: dict[str, Any]) -> Past:
     for name in FILES:
         if not (folder / name).is_file():
             raise ModelFileError(f"{folder / name} is missing: run `python scripts/history.py`")
+    check_history(folder / FILES[0], card)
     later = Past(folder / FILES[0], own.mean)
     if later.roles != own.roles:
         raise ModelFileError(

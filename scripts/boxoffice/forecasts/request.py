@@ -27,7 +27,7 @@ FIRST_FILM, LAST_FILM = "1888-01-01", "2100-01-01"
 MOST_TEXT = 500  # characters of a title, of a name
 MOST_NAMES = 200  # people of a role, companies, countries of a film
 SHOWN = 80  # characters of a wrong value that a message repeats
-OTHER_YEAR = "other_year"  # the type of our own error, beside pydantic's
+NO_YEAR, OTHER_YEAR = "no_year", "other_year"  # types of our own errors, beside pydantic's
 
 A_DATE = f"a date YYYY-MM-DD between {FIRST_FILM} and {LAST_FILM}"
 A_BUDGET = "a number above 0, at most 10,000,000,000 (USD)"
@@ -36,15 +36,27 @@ _SOME_NAMES = f"a list of at most {MOST_NAMES} names"
 _SOME_PEOPLE = f"a list of at most {MOST_NAMES} names or ids"
 
 
-def _check_date(text: str, film: ValidationInfo) -> str:
-    if date.fromisoformat(text).isoformat() != text or not FIRST_FILM <= text <= LAST_FILM:
-        raise ValueError("no such day")
-    year = film.data.get("release_year")
-    if year is not None and int(text[:4]) != year:
-        raise PydanticCustomError(
-            OTHER_YEAR, "not in {year}, which release_year says", {"year": year}
-        )
+def _check_date(text: str) -> str:
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError("not written YYYY-MM-DD")
+    if not FIRST_FILM <= text <= LAST_FILM:
+        raise ValueError(f"not between {FIRST_FILM} and {LAST_FILM}")
     return text
+
+
+def _year_of_film(year: int | None, film: ValidationInfo) -> int | None:
+    """The year that is stated, or that of the release date."""
+    if "release_date" not in film.data:  # it is wrong itself
+        return year
+    released = film.data["release_date"]
+    dated = year if released is None else int(released[:4])
+    if dated is None:
+        raise PydanticCustomError(NO_YEAR, "neither it nor release_date is stated")
+    if year not in (None, dated):
+        raise PydanticCustomError(
+            OTHER_YEAR, "not the year of {day}, which release_date says", {"day": released}
+        )
+    return dated
 
 
 def _check_votes_of(text: str) -> str:
@@ -76,7 +88,7 @@ Usd = Annotated[float, Field(gt=0, le=10_000_000_000)]
 Minutes = Annotated[float, Field(gt=0, le=2000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Stars = Annotated[float, Field(ge=1, le=5)]
-Year = _whole(1888, 2100)
+Year = Annotated[_whole(1888, 2100) | None, AfterValidator(_year_of_film)]
 Count = _whole(0, 1_000_000_000)
 Flag = Annotated[
     Annotated[float, Field(ge=0, le=1, multiple_of=1)] | StrictBool,
@@ -134,7 +146,13 @@ class Film(_Request):
         " or ".join(VOTE_SOURCES),
         DEFAULT_VOTES,
     )
-    release_year: Year = _field("Year of release", "a year from 1888 to 2100", 2009, ...)
+    release_date: Date | None = _field("Day of release", A_DATE, "2009-12-10")
+    release_year: Year = _field(
+        "Year of release, needed where release_date is not stated",
+        "a year from 1888 to 2100",
+        2009,
+        validate_default=True,
+    )
     action: Flag | None = _genre_flag("Action", 1)
     adventure: Flag | None = _genre_flag("Adventure", 1)
     fantasy: Flag | None = _genre_flag("Fantasy", 1)
@@ -142,7 +160,6 @@ class Film(_Request):
     thriller: Flag | None = _genre_flag("Thriller", 0)
     comedy: Flag | None = _genre_flag("Comedy", 0)
     title: _Text | None = _field("Title, by which its series is found", A_TEXT, "Avatar")
-    release_date: Date | None = _field("Day of release, in release_year", A_DATE, "2009-12-10")
     original_language: _Text | None = _field("Language, by ISO 639 code or name", A_TEXT, "en")
     certificate: _Text | None = _field(
         f"American certificate, one of {', '.join(CERTIFICATES)}", A_TEXT, "PG-13"
@@ -258,7 +275,8 @@ def _in_words(name: str, error: ErrorDetails, film: Any, known: Iterable[str]) -
     if error["type"] == "extra_forbidden":
         return f"{name} is no field of a film; the fields are {', '.join(known)}"
     if film.get(name) is None:
-        return f"{name} is missing: give {expected(name)}"
+        instead = ", or release_date" if error["type"] == NO_YEAR else ""
+        return f"{name} is missing: give {expected(name)}{instead}"
     if error["type"] == OTHER_YEAR:
         return f"{name}: {film[name]} is {error['msg']}"
     return f"{name}: {film[name]!r:.{SHOWN}} is not {expected(name)}"

@@ -1,5 +1,6 @@
 """Install the TMDB 5000 pair from a folder, a URL or Kaggle."""
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -55,7 +56,7 @@ def from_url(base: str, folder: Path) -> dict[str, Path]:
         url = f"{base.rstrip('/')}/{name}"
         try:
             download(url, folder / name, None)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise SourceError(
                 f"{url} could not be downloaded: {error}\nCheck that the URL is a folder that "
                 f"holds {' and '.join(UPSTREAM.values())}, and try again; nothing was replaced."
@@ -94,8 +95,10 @@ def install(
     with tempfile.TemporaryDirectory() as temporary:
         if origin is None:
             found = from_kaggle()
-        elif origin.startswith(("http://", "https://")):
+        elif re.match("https?://", origin, re.IGNORECASE):
             found = from_url(origin, Path(temporary))
+        elif "://" in origin:
+            raise SourceError(f"{origin} is neither a folder nor an http(s) URL of one")
         else:
             found = from_folder(Path(origin))
         for name, path in found.items():

@@ -5,6 +5,7 @@ import os
 import re
 
 import requests
+from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests_ratelimiter import LimiterSession
@@ -33,6 +34,60 @@ class Unavailable(Exception):
 
 class ServiceFault(Unavailable):
     """A service failed, which says nothing about the film: a later try may succeed."""
+
+
+class Images(BaseModel):
+    """Where TMDB's images are, and the names of the sizes of posters."""
+
+    secure_base_url: str
+    poster_sizes: list[str]
+
+
+class Configuration(BaseModel):
+    """TMDB's answer to /configuration."""
+
+    images: Images
+
+
+class Found(BaseModel):
+    """A film that a search finds."""
+
+    id: int
+    title: str | None = None
+    original_title: str | None = None
+    release_date: str | None = None
+    vote_count: int = 0
+
+
+class Search(BaseModel):
+    """TMDB's answer to /search/movie."""
+
+    results: list[Found]
+
+
+class Video(BaseModel):
+    """A video of a film; `key` is the site's."""
+
+    key: str
+    type: str | None = None
+    site: str | None = None
+    official: bool | None = None
+    iso_639_1: str | None = None
+    published_at: str | None = None
+
+
+class Videos(BaseModel):
+    """The videos of a film."""
+
+    results: list[Video] = []
+
+
+class Movie(BaseModel):
+    """TMDB's answer to /movie/ID."""
+
+    id: int
+    poster_path: str | None = None
+    videos: Videos = Videos()
 
 
 class Key(AuthBase):
@@ -111,20 +166,19 @@ class Tmdb:
         be reached, refuses the key, or something else answers.
         """
         try:
-            images = self.ask("configuration").get("images", {})
-            return images["secure_base_url"], images["poster_sizes"]
-        except (Unavailable, KeyError) as error:
-            reason = "what answers is not TMDB" if isinstance(error, KeyError) else error
+            images = self.ask("configuration", Configuration).images
+            return images.secure_base_url, images.poster_sizes
+        except Unavailable as error:
             raise SourceError(
-                f"TMDB can't be used at {self.address}: {reason}. Check the network, and the "
+                f"TMDB can't be used at {self.address}: {error}. Check the network, and the "
                 "proxy if there is one, and try again"
             ) from error
 
-    def ask(self, path: str, **parameters) -> dict:
-        """Return the API's answer to a GET request.
+    def ask(self, path: str, kind: type[BaseModel], **parameters) -> BaseModel:
+        """Return the API's answer to a GET request, of which `kind` is read.
 
         Raises Unavailable if there is no such thing, ServiceFault if there is no answer after the
-        retries, and SourceError if the key is refused.
+        retries or another one than TMDB gives, and SourceError if the key is refused.
         """
         response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
         if response.status_code == 401:
@@ -133,12 +187,13 @@ class Tmdb:
             raise Unavailable("TMDB has no such film (404)")
         _require_ok(response, "TMDB")
         try:
-            answer = response.json()
-        except requests.exceptions.JSONDecodeError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise ServiceFault("what answers is not TMDB")
-        return answer
+            return kind.model_validate_json(response.content)
+        except ValidationError as error:
+            fault = error.errors(include_input=False)[0]
+            place = ".".join(map(str, fault["loc"])) or "the answer"
+            raise ServiceFault(
+                f"what answers at {self.address}/{path} is not TMDB ({place}: {fault['msg']})"
+            ) from error
 
     def image(self, address: str) -> bytes:
         """Download an image, unchecked; raises Unavailable or ServiceFault as `ask` does."""
@@ -183,22 +238,22 @@ def find_film(tmdb: Tmdb, title: str, year: int) -> int:
     if not key:
         raise Unavailable("its title has no Latin letter to compare by")
     for asked in (year, year - 1, year + 1):
-        results = tmdb.ask("search/movie", query=title, year=asked).get("results", [])
+        results = tmdb.ask("search/movie", Search, query=title, year=asked).results
         films = [film for film in results if _is(film, key, year)]
         if films:
             return _standing_out(films)
     raise Unavailable(f"TMDB finds no film with this title of {year - 1} to {year + 1}")
 
 
-def _is(film: dict, key: str, year: int) -> bool:
-    titles = {title_key(film.get(name) or "") for name in ("title", "original_title")}
-    released = (film.get("release_date") or "")[:4]
-    return key in titles and released.isdigit() and abs(int(released) - year) <= 1
+def _is(film: Found, key: str, year: int) -> bool:
+    titles = {title_key(title or "") for title in (film.title, film.original_title)}
+    released = (film.release_date or "")[:4]
+    return key in titles and released.isdecimal() and abs(int(released) - year) <= 1
 
 
-def _standing_out(films: list[dict]) -> int:
-    best, *others = sorted(films, key=lambda film: film.get("vote_count", 0), reverse=True)
-    if others and best.get("vote_count", 0) < CLEAR_MARGIN * max(1, others[0].get("vote_count", 0)):
-        ids = ", ".join(str(film["id"]) for film in (best, *others))
+def _standing_out(films: list[Found]) -> int:
+    best, *others = sorted(films, key=lambda film: film.vote_count, reverse=True)
+    if others and best.vote_count < CLEAR_MARGIN * max(1, others[0].vote_count):
+        ids = ", ".join(str(film.id) for film in (best, *others))
         raise Unavailable(f"TMDB has {len(films)} films with this title and year: {ids}")
-    return best["id"]
+    return best.id

@@ -18,11 +18,12 @@ from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import YoutubeDLError
 
 from boxoffice.core import paths
+from boxoffice.core.commands import without_passwords
 from boxoffice.core.files import SourceError, replacing
 from boxoffice.films import schema as films
 from boxoffice.media import posters, trailers
 from boxoffice.sources import tmdb5000, tmdb_api
-from boxoffice.sources.tmdb_api import ServiceFault, Tmdb, Unavailable
+from boxoffice.sources.tmdb_api import Movie, ServiceFault, Tmdb, Unavailable, Video
 
 POSTERS, TRAILERS = paths.RAW / "posters", paths.RAW / "trailers"
 TMDB_SIZE = "w342"  # pixels wide; the encoders look at 224
@@ -111,7 +112,8 @@ def collect(
                     fetch(film, bar)
                     fetched, faults = fetched + 1, 0
                 except Unavailable as error:
-                    skipped.append({"id": film.id, "title": film.title, "reason": str(error)})
+                    reason = without_passwords(str(error))
+                    skipped.append({"id": film.id, "title": film.title, "reason": reason})
                     faults += isinstance(error, ServiceFault)
                     if faults == FAULTS_IN_A_ROW:
                         raise SourceError(
@@ -142,7 +144,7 @@ def fetch_posters(
 
     def fetch(film, _) -> None:
         number = tmdb_id(tmdb, film, source.have_tmdb_ids)
-        path = tmdb.ask(f"movie/{number}").get("poster_path")
+        path = tmdb.ask(f"movie/{number}", Movie).poster_path
         if not path:
             raise Unavailable("TMDB has no poster of it")
         content = tmdb.image(f"{address}{size}{path}")
@@ -193,12 +195,13 @@ def fetch_trailers(
     def fetch(film, bar: tqdm) -> None:
         number = tmdb_id(tmdb, film, source.have_tmdb_ids)
         language = film.original_language
-        details = tmdb.ask(
+        movie = tmdb.ask(
             f"movie/{number}",
+            Movie,
             append_to_response="videos",
             include_video_language=f"{language},en",
         )
-        keys = trailer_keys(details.get("videos", {}).get("results", []), language)
+        keys = trailer_keys(movie.videos.results, language)
         if not keys:
             raise Unavailable("TMDB lists no trailer on YouTube")
         reasons = []
@@ -215,24 +218,24 @@ def fetch_trailers(
     return collect(source, folder, trailers.TRAILER_SUFFIXES, fetch, "trailers")
 
 
-def trailer_keys(videos: list[dict], language: str) -> list[str]:
+def trailer_keys(videos: list[Video], language: str) -> list[str]:
     """Return YouTube's keys of a film's trailers, the best first.
 
     Official ones go first, then those in the film's own language, then the oldest: later ones
     advertise anniversaries, restorations and discs, made when it was known what the film earned.
     """
 
-    def rank(video: dict) -> tuple:
-        published = video.get("published_at") or "9999"
-        return not video.get("official"), video["iso_639_1"] != language, published
+    def rank(video: Video) -> tuple:
+        published = video.published_at or "9999"
+        return not video.official, video.iso_639_1 != language, published
 
     found = [
         video
         for video in videos
-        if (video.get("type"), video.get("site")) == ("Trailer", "YouTube")
-        and video.get("iso_639_1") in (language, "en")
+        if (video.type, video.site) == ("Trailer", "YouTube")
+        and video.iso_639_1 in (language, "en")
     ]
-    return [video["key"] for video in sorted(found, key=rank)]
+    return [video.key for video in sorted(found, key=rank)]
 
 
 def download_video(
