@@ -123,6 +123,7 @@ class Worker:
             self._process = SPAWN.Process(target=_work, args=arguments, daemon=True)
             self._process.start()
             theirs.close()
+            self._loaded = False
 
     def kill(self) -> None:
         """End the process, whatever it does."""
@@ -140,21 +141,24 @@ class Worker:
         """
         self.start()
         self.busy = True
+        if not self._loaded:
+            await self._next(None)  # that takes time, but not the job's
+            self._loaded = True
         self._pipe.send(job)
-        while (answer := await self._next()) is not ...:
+        while (answer := await self._next(self._timeout)) is not ...:
             if isinstance(answer, Exception):
                 self.busy = isinstance(answer, OutOfMemory)
                 raise answer
             yield answer
         self.busy = False
 
-    async def _next(self) -> Any:
+    async def _next(self, timeout: float | None) -> Any:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(timeout):
                 # A thread that is left behind ends when the process is killed.
                 return await to_thread.run_sync(self._pipe.recv, abandon_on_cancel=True)
         except TimeoutError as error:
-            raise OutOfTime(f"no answer within {self._timeout:g} seconds") from error
+            raise OutOfTime(f"no answer within {timeout:g} seconds") from error
         except (EOFError, ConnectionError) as error:
             await to_thread.run_sync(self._process.join)
             if self._process.exitcode == 1:
@@ -170,6 +174,7 @@ def _work(pipe: Connection, make: Callable[[], Answer], memory: int) -> None:
     answers = make()
     settle()
     _limit_memory(memory)
+    pipe.send(...)
     with suppress(EOFError, BrokenPipeError):  # until the service ends
         while True:
             _do(answers, pipe)
