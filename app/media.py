@@ -230,7 +230,7 @@ async def _decoded(worker: Worker, field: str, file: Path) -> Any:
         (answer,) = [answer async for answer in worker.ask(field, file)]
         return answer
     except OutOfMemory as error:
-        reason = f"too large: it takes more than {MEMORY // MIB} MiB of memory when it is decoded"
+        reason = f"damaged, or takes more than {MEMORY // MIB} MiB of memory when decoded"
         raise UploadFault(field, reason) from error
     except MediaError as error:
         raise UploadFault(field, str(error)) from error

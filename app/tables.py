@@ -48,8 +48,8 @@ async def scored_table(
             yield answer
     except OutOfMemory as error:
         raise TableError(
-            f"the table takes more than {MEMORY // MIB} MiB of memory when it is read: shorten its "
-            "longest cells, or leave out columns that aren't needed"
+            f"the table is damaged, or takes more than {MEMORY // MIB} MiB of memory when it is "
+            "read: write it anew with shorter cells, or without columns that aren't needed"
         ) from error
 
 

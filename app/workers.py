@@ -38,7 +38,7 @@ class Busy(Exception):
 
 
 class OutOfMemory(Exception):
-    """A job took more memory than a worker may."""
+    """A job took more memory than a worker may, or native code failed at it."""
 
 
 class OutOfTime(Exception):
@@ -123,7 +123,7 @@ class Worker:
             self._process = SPAWN.Process(target=_work, args=arguments, daemon=True)
             self._process.start()
             theirs.close()
-            self._loaded = False
+            self._ready = False
 
     def kill(self) -> None:
         """End the process, whatever it does."""
@@ -140,25 +140,38 @@ class Worker:
             What the function raised.
         """
         self.start()
+        await self._loaded()
         self.busy = True
-        if not self._loaded:
-            await self._next(None)  # that takes time, but not the job's
-            self._loaded = True
         self._pipe.send(job)
-        while (answer := await self._next(self._timeout)) is not ...:
+        while (answer := await self._next()) is not ...:
             if isinstance(answer, Exception):
                 self.busy = isinstance(answer, OutOfMemory)
                 raise answer
             yield answer
         self.busy = False
 
-    async def _next(self, timeout: float | None) -> Any:
+    async def _loaded(self) -> None:
+        """Wait until the process is ready, which takes a second or two, but not the job's.
+
+        It gets ready all the same where nobody waits any longer.
+        """
+        while not self._ready:
+            # Nothing is taken, so that a thread that is left behind does no harm.
+            self._ready = await to_thread.run_sync(self._pipe.poll, 1, abandon_on_cancel=True)
+            if self._ready:
+                await self._take()
+
+    async def _next(self) -> Any:
         try:
-            async with asyncio.timeout(timeout):
-                # A thread that is left behind ends when the process is killed.
-                return await to_thread.run_sync(self._pipe.recv, abandon_on_cancel=True)
+            async with asyncio.timeout(self._timeout):
+                return await self._take()
         except TimeoutError as error:
-            raise OutOfTime(f"no answer within {timeout:g} seconds") from error
+            raise OutOfTime(f"no answer within {self._timeout:g} seconds") from error
+
+    async def _take(self) -> Any:
+        try:
+            # A thread that is left behind ends when the process is killed.
+            return await to_thread.run_sync(self._pipe.recv, abandon_on_cancel=True)
         except (EOFError, ConnectionError) as error:
             await to_thread.run_sync(self._process.join)
             if self._process.exitcode == 1:
