@@ -1,17 +1,13 @@
 """The API: `uvicorn app.main:app`."""
 
-import asyncio
-import ctypes
-import gc
 import sys
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Annotated, Any
 
 import orjson
-import pyarrow
-from anyio import to_thread
-from fastapi import Body, FastAPI, File, Form, Header, Query, Response, UploadFile
+from fastapi import Body, FastAPI, File, Form, Header, Query, Request, Response, UploadFile
 from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -20,16 +16,18 @@ from starlette.exceptions import HTTPException
 
 from app import __version__, schemas
 from app.logs import service_log, tidy_server_log
-from app.media import Media, MediaBusy, MediaUnavailable, UploadFault
+from app.media import Media, MediaUnavailable, UploadFault
 from app.middleware import Metrics, Traffic
 from app.problems import answer_problems, fault, faults_of
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
+from app.tables import scored_table, table_workers
 from app.together import Together
-from app.uploads import Streamed, UploadRoute, begun, shown_name, stored
+from app.uploads import Streamed, UploadRoute, shown_name, stored
+from app.workers import settle, unless_gone
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.tables import Format, TableError, iter_scored
+from boxoffice.forecasts.tables import Format, Summary, TableError
 
 ABOUT = """
 What will a film earn, and will it pay off?
@@ -58,13 +56,11 @@ BODY_ANSWERS: dict[int | str, dict[str, Any]] = {
     422: {"model": schemas.Refusal, "description": "The request can't be understood."},
     500: {"model": schemas.Problem, "description": "The service failed."},
 }
-TABLE_ANSWERS = BODY_ANSWERS | {
+FORM_ANSWERS = BODY_ANSWERS | {
     400: {"model": schemas.Problem, "description": "The body is no form."},
     503: {"model": schemas.Problem, "description": "The model is absent, or busy."},
-    507: {"model": schemas.Problem, "description": "The disk has no room for the upload."},
-}
-MEDIA_ANSWERS = TABLE_ANSWERS | {
     504: {"model": schemas.Problem, "description": "The answer took too long."},
+    507: {"model": schemas.Problem, "description": "The disk has no room for the upload."},
 }
 
 
@@ -89,10 +85,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
-    # Arrow's other pools keep what they once had; this one gives it back.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     app.state.forecasts = Forecasts(settings.models)
-    app.state.media = Media(settings.models, settings.patience)
+    app.state.media = Media(settings)
+    app.state.tables = table_workers(settings)
     app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
     answer_problems(app)
     app.router.route_class = UploadRoute
@@ -201,21 +196,23 @@ def _add_media(app: FastAPI) -> None:
         "/predict/poster",
         tags=["films"],
         response_model=schemas.PosterRevenue,
-        responses=MEDIA_ANSWERS,
+        responses=FORM_ANSWERS,
     )
     async def poster(
+        request: Request,
         file: Annotated[UploadFile, File(description=f"The poster: {IMAGE}.")],
     ):
         """What a film will earn, from its poster alone."""
-        return await _looked_at(media.poster, file=file)
+        return await _looked_at(request, media.poster, file=file)
 
     @app.post(
         "/predict/multimodal",
         tags=["films"],
         response_model=schemas.RevenueClasses,
-        responses=MEDIA_ANSWERS,
+        responses=FORM_ANSWERS,
     )
     async def multimodal(
+        request: Request,
         text: Annotated[
             str,
             Form(
@@ -247,7 +244,7 @@ def _add_media(app: FastAPI) -> None:
         if film is not None:
             facts, warnings = forecasts.facts(_stated_film(film), media.facts())
         ask = partial(media.multimodal, text, facts, warnings)
-        return await _looked_at(ask, poster=poster, trailer=trailer)
+        return await _looked_at(request, ask, poster=poster, trailer=trailer)
 
 
 def _stated_film(text: str) -> dict[str, Any]:
@@ -259,8 +256,8 @@ def _stated_film(text: str) -> dict[str, Any]:
         raise HTTPException(422, faults_of(errors, schemas.Film.model_fields)) from error
 
 
-async def _looked_at(ask, **uploads: UploadFile | None) -> Response:
-    """Ask a media model in a thread; what was uploaded lies in files until it has answered."""
+async def _looked_at(request: Request, ask, **uploads: UploadFile | None) -> Response:
+    """Ask a media model; what was uploaded lies in files until it has answered."""
     async with AsyncExitStack() as files:
         paths = {
             name: await files.enter_async_context(stored(upload))
@@ -268,23 +265,23 @@ async def _looked_at(ask, **uploads: UploadFile | None) -> Response:
             if upload is not None
         }
         try:
-            # When the time is up nobody waits for the thread; the next film does.
-            answer = await to_thread.run_sync(partial(ask, **paths), abandon_on_cancel=True)
+            answer = await unless_gone(request, ask(client=client_of(request), **paths))
         except UploadFault as error:
             expected = VIDEO if error.field == "trailer" else IMAGE
             name = shown_name(uploads[error.field])
             raise HTTPException(422, [fault(error.field, name, expected, str(error))]) from error
         except MediaUnavailable as error:
             raise HTTPException(503, str(error)) from error
-        except MediaBusy as error:
-            raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
     return Response(orjson.dumps(answer), media_type=JSON_TYPE)
 
 
-def _add_tables(app: FastAPI) -> None:
-    forecasts, settings = app.state.forecasts, app.state.settings
-    turns = asyncio.Semaphore(settings.tables)
+def client_of(request: Request) -> str:
+    """The address of a client."""
+    return request.client.host if request.client else ""
 
+
+def _add_tables(app: FastAPI) -> None:
+    workers = app.state.tables
     binary = {"schema": {"type": "string", "format": "binary"}}
     scored = {
         "description": "The same rows in the same order, with forecasts.",
@@ -295,9 +292,10 @@ def _add_tables(app: FastAPI) -> None:
         "/predict/batch",
         tags=["tables"],
         response_class=Response,
-        responses=TABLE_ANSWERS | {200: scored},
+        responses=FORM_ANSWERS | {200: scored},
     )
     async def batch(
+        request: Request,
         file: Annotated[UploadFile, File(description=f"The films: {TABLE}.")],
         format: Annotated[
             Format | None,
@@ -317,26 +315,31 @@ def _add_tables(app: FastAPI) -> None:
         tells what is wrong with a row that has no forecast.
         """
         async with AsyncExitStack() as needed:
-            try:
-                async with asyncio.timeout(settings.patience):
-                    await turns.acquire()
-            except TimeoutError as error:
-                message = "enough tables are being scored: try again later"
-                raise HTTPException(503, message, {"Retry-After": "30"}) from error
-            needed.callback(turns.release)
+            worker = await needed.enter_async_context(workers.turn(client_of(request)))
             path = await needed.enter_async_context(stored(file))
             with path.open("rb") as table:
                 given: Format = "parquet" if table.read(4) == b"PAR1" else "csv"
             out = format or _accepted(accept) or given
+            pieces = scored_table(worker, path, given, out, comparables)
             try:
-                scored_pieces = iter_scored(forecasts, path, given, out, comparables=comparables)
-                pieces = await begun(scored_pieces, needed)
+                # Faults of the whole table are found before the answer starts.
+                first, _ = await unless_gone(request, anext(pieces))
             except TableError as error:
                 name = shown_name(file)
                 message = str(error).replace(str(path), name).replace(path.name, name)
                 raise HTTPException(422, [fault("file", name, TABLE, message)]) from error
             headers = {"Content-Disposition": f'attachment; filename="scored.{out}"'}
-            return Streamed(pieces, needed.pop_all(), media_type=TYPES[out], headers=headers)
+            return Streamed(
+                _contents(first, pieces), needed.pop_all(), media_type=TYPES[out], headers=headers
+            )
+
+
+async def _contents(
+    first: bytes, pieces: AsyncIterator[tuple[bytes, Summary]]
+) -> AsyncIterator[bytes]:
+    yield first
+    async for piece, _ in pieces:
+        yield piece
 
 
 def _accepted(accept: str) -> Format | None:
@@ -354,10 +357,5 @@ def __getattr__(name: str) -> FastAPI:
         globals()["app"] = create_app()
     except (ModelFileError, SettingsError) as error:
         sys.exit(f"The service can't start: {error}")
-    # Models and modules stay for good: looking through them for garbage would hold requests up.
-    gc.collect()
-    gc.freeze()
-    # Give the memory that parsing the models took back to the system, where libc can.
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    settle()
     return globals()["app"]

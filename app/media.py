@@ -1,28 +1,31 @@
-"""The poster and the multimodal model, which need torch: loaded when they are first asked."""
+"""The poster and the multimodal model, which need torch: loaded when they are first asked.
 
+Uploads are decoded by workers; the networks, whose time is bounded, answer here.
+"""
+
+import asyncio
 import importlib.util
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from boxoffice.core import paths
+from app.settings import MIB, Settings
+from app.workers import Busy, OutOfMemory, Worker, Workers
 from boxoffice.core.model_files import ModelFileError, checked_bytes, load_card
 from boxoffice.media.files import MediaError
 
 NAMES = ("poster", "multimodal")
 NO_TORCH = "the package torch is not installed: install the packages of the media models"
+FILMS = 2  # that are decoded at a time
+MEMORY = 512 * MIB
 
 
 class MediaUnavailable(Exception):
     """A model can't answer; the message says what is missing, and the remedy."""
-
-
-class MediaBusy(Exception):
-    """Another film is being answered; try again later."""
 
 
 class UploadFault(MediaError):
@@ -34,16 +37,9 @@ class UploadFault(MediaError):
 
 
 class Media:
-    """The media models, which answer one film at a time.
+    """The media models.
 
     Their files are checked against their cards at once, without torch.
-
-    Parameters
-    ----------
-    folder : Path
-        The `models/` that `dvc repro` writes.
-    patience : float
-        Seconds that a film waits for its turn.
 
     Attributes
     ----------
@@ -56,26 +52,36 @@ class Media:
         If a file is altered, or one of a pair is missing.
     """
 
-    def __init__(self, folder: Path = paths.MODELS, patience: float = 5.0):
-        self.folder, self.patience = Path(folder), patience
+    def __init__(self, settings: Settings):
+        self.folder = settings.models
         self.cards: dict[str, dict] = {}
         self.lacking: dict[str, str] = {}
-        self._models: dict[str, Any] = {}
-        self._turn = threading.Lock()
         for name in NAMES:
             self._check(name)
+        self._workers = Workers(_decoder, FILMS, MEMORY, settings.timeout, settings.patience)
+        self._networks = ThreadPoolExecutor(1)  # a network has all cores
+        self._models: dict[str, Future] = {}
+        self._patience = settings.timeout / 2
 
-    def poster(self, file: Path) -> dict[str, Any]:
+    async def poster(self, file: Path, client: str = "") -> dict[str, Any]:
         """Forecast revenue from a poster alone, as `schemas.PosterRevenue`.
+
+        Parameters
+        ----------
+        file : Path
+            It is overwritten.
+        client : str
+            The address of who asks.
 
         Raises
         ------
         UploadFault
             If the file isn't an image that can be used.
-        MediaUnavailable, MediaBusy
+        MediaUnavailable, Busy, OutOfTime
         """
-        with self._asked("poster") as model, _reading("file"):
-            forecast = model.predict(file)
+        async with self._asked("poster", client) as worker:
+            await _decoded(worker, "file", file)
+            forecast = await self._answer("poster", lambda model: model.predict(file))
         card = self.cards["poster"]
         return {
             "predicted_revenue": forecast["revenue"],
@@ -92,13 +98,14 @@ class Media:
         """The facts that the multimodal model reads, by name; none where it is absent."""
         return list(self.cards.get("multimodal", {}).get("facts", ()))
 
-    def multimodal(
+    async def multimodal(
         self,
         text: str,
         facts: np.ndarray | None = None,
         warnings: Iterable[str] = (),
         poster: Path | None = None,
         trailer: Path | None = None,
+        client: str = "",
     ) -> dict[str, Any]:
         """Forecast the revenue class from a plot and whatever else is given.
 
@@ -111,26 +118,28 @@ class Media:
             Of the film, in the order of `self.facts()`; NaN is unknown.
         warnings : iterable of str
             What is to be told of the facts.
+        poster, trailer : Path, optional
+            The poster is overwritten.
+        client : str
+            The address of who asks.
 
         Raises
         ------
         UploadFault
             If a file isn't an image or a video that can be used.
-        MediaUnavailable, MediaBusy
+        MediaUnavailable, Busy, OutOfTime
         """
-        with self._asked("multimodal") as model:
-            card = self.cards["multimodal"]
+        card, watched = self.cards.get("multimodal", {}), None
+        async with self._asked("multimodal", client) as worker:
             if poster is not None:
-                from boxoffice.media.posters import read_poster
-
-                with _reading("poster"):
-                    read_poster(poster)
-            with _reading("trailer"):
-                if trailer is not None and "trailer" in card["unread"]:
-                    from boxoffice.media.trailers import read_trailer
-
-                    read_trailer(trailer)
-                probabilities = model.predict(text, trailer, facts)
+                await _decoded(worker, "poster", poster)
+            if trailer is not None:
+                watched = await _decoded(worker, "trailer", trailer)
+            if "trailer" in card["unread"]:
+                watched = None
+            probabilities = await self._answer(
+                "multimodal", lambda model: model.predict(text, watched, facts)
+            )
         given = {"text": text, "metadata": facts, "video": trailer, "audio": trailer}
         names = [name for name in card["widths"] if given[name] is not None]
         uploads = {"poster": poster, "trailer": trailer}
@@ -167,19 +176,27 @@ class Media:
         if importlib.util.find_spec("torch") is None:
             self.lacking[name] = NO_TORCH
 
-    @contextmanager
-    def _asked(self, name: str) -> Iterator[Any]:
-        """The model, for as long as it is this film's turn."""
+    @asynccontextmanager
+    async def _asked(self, name: str, client: str) -> AsyncIterator[Worker]:
+        """A worker for a client that asks a model, which is there."""
         if name in self.lacking:
             raise MediaUnavailable(self.lacking[name])
-        if not self._turn.acquire(timeout=self.patience):
-            raise MediaBusy(f"another film is being looked at: try again in {self.patience:g} s")
+        async with self._workers.turn(client) as worker:
+            yield worker
+
+    async def _answer(self, name: str, ask: Callable[[Any], Any]) -> Any:
+        """What a model answers; it is loaded by the first who asks."""
+        if name not in self._models:
+            self._models[name] = self._networks.submit(self._load, name)
+        loading = asyncio.wrap_future(self._models[name])
+        if not (await asyncio.wait([loading], timeout=self._patience))[0]:
+            raise Busy(f"the {name} model is being loaded: try again in some seconds")
         try:
-            if name not in self._models:
-                self._models[name] = self._load(name)
-            yield self._models[name]
-        finally:
-            self._turn.release()
+            model = await loading
+        except MediaUnavailable:
+            self._models.pop(name, None)  # the next who asks has it tried anew
+            raise
+        return await asyncio.get_running_loop().run_in_executor(self._networks, ask, model)
 
     def _load(self, name: str) -> Any:
         try:
@@ -196,10 +213,24 @@ class Media:
             raise MediaUnavailable(str(error)) from error
 
 
-@contextmanager
-def _reading(field: str) -> Iterator[None]:
-    """Name the form's field whose file can't be read."""
+def _decoder() -> Callable[..., Iterator[Any]]:
+    """What decodes uploads, for workers: it needs no torch."""
+    from boxoffice.media.posters import write_bitmap
+    from boxoffice.media.trailers import read_trailer
+
+    def decoded(field: str, file: Path) -> Iterator[Any]:
+        yield read_trailer(file) if field == "trailer" else write_bitmap(file, file)
+
+    return decoded
+
+
+async def _decoded(worker: Worker, field: str, file: Path) -> Any:
+    """A trailer as arrays, or a poster in place, as a bitmap that is safe to open here."""
     try:
-        yield
+        (answer,) = [answer async for answer in worker.ask(field, file)]
+        return answer
+    except OutOfMemory as error:
+        reason = f"damaged, or takes more than {MEMORY // MIB} MiB of memory when decoded"
+        raise UploadFault(field, reason) from error
     except MediaError as error:
         raise UploadFault(field, str(error)) from error

@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.workers import Busy, OutOfTime
 from boxoffice.forecasts.request import SHOWN, expected, first_errors
 
 MOST_FAULTS = 20
+RETRY_AFTER = "10"  # seconds
 
 
 def fault(field: str, value: Any, expected: str, message: str) -> dict[str, Any]:
@@ -83,5 +85,13 @@ def answer_problems(app: FastAPI) -> None:
     async def failed(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, error.detail, request.scope["request_id"], error.headers)
 
+    async def busy(request: Request, error: Busy) -> Response:
+        return problem(503, str(error), request.scope["request_id"], {"Retry-After": RETRY_AFTER})
+
+    async def late(request: Request, error: OutOfTime) -> Response:
+        return problem(504, str(error), request.scope["request_id"])
+
+    app.add_exception_handler(Busy, busy)
+    app.add_exception_handler(OutOfTime, late)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, failed)

@@ -3,9 +3,8 @@
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import chain
 from pathlib import Path, PurePath
 
 from anyio import CancelScope, to_thread
@@ -69,7 +68,7 @@ def _copy(upload: UploadFile, file) -> None:
 class Streamed(StreamingResponse):
     """A streamed answer that closes `needed` at its end or when the client has gone."""
 
-    def __init__(self, pieces: Iterator[bytes], needed: AsyncExitStack, **settings):
+    def __init__(self, pieces: AsyncIterator[bytes], needed: AsyncExitStack, **settings):
         super().__init__(pieces, **settings)
         self._needed = needed
 
@@ -79,13 +78,3 @@ class Streamed(StreamingResponse):
         finally:
             with CancelScope(shield=True):
                 await self._needed.aclose()
-
-
-async def begun(pieces: Generator[bytes], needed: AsyncExitStack) -> Iterator[bytes]:
-    """Make the first piece, so that faults of the whole table are raised before the answer starts.
-
-    `needed` closes the generator in the end.
-    """
-    needed.push_async_callback(to_thread.run_sync, pieces.close)
-    first = await to_thread.run_sync(next, pieces, b"")
-    return chain([first], pieces)

@@ -348,6 +348,16 @@ def test_a_fault_is_told_in_its_own_row(forecasts, table, cells, error):
     assert error_of(forecasts, table, **cells) == error
 
 
+def test_a_cell_that_is_too_long_is_told_so(forecasts, tmp_path):
+    """In a Parquet file; a CSV with such a cell is broken there."""
+    genres = [{"id": 18, "name": "Drama"}] * 5000
+    films = pd.DataFrame([film(genres=json.dumps(genres)), film()])
+    films.to_parquet(tmp_path / "films.parquet")
+    rows, _ = answers(forecasts, tmp_path / "films.parquet", "parquet")
+    told = rows["error"].fillna("").tolist()
+    assert told == ["genres: the cell is longer than 131,072 characters", ""]
+
+
 def test_what_is_unknown_is_no_fault(forecasts, table):
     """Zeros and blanks, and columns that no forecast reads."""
     rows = [
@@ -590,7 +600,7 @@ def test_parquet_types(forecasts, tmp_path, name, values, out_format):
     [
         pa.array([2**31 - 1], pa.date32()),
         pa.array([2**62], pa.timestamp("us")),
-        pa.array([-(2**62)], pa.timestamp("us", "Nowhere/City")),
+        pa.array([-(2**62)], pa.timestamp("us", "Asia/Tokyo")),
     ],
 )
 def test_a_date_beyond_all_calendars_is_a_fault_of_its_row(forecasts, tmp_path, dates):
@@ -601,6 +611,34 @@ def test_a_date_beyond_all_calendars_is_a_fault_of_its_row(forecasts, tmp_path, 
     assert rows["error"].to_pylist() == [f"release_date: {number} is not {A_DATE}"]
 
 
+@pytest.mark.parametrize(("zone", "day"), [("Asia/Tokyo", 18), ("-05:00", 17), ("UTC", 17)])
+def test_the_day_of_a_time_is_that_of_its_zone(forecasts, tmp_path, zone, day):
+    """As a table written in Tokyo has midnight there, which is the day before in UTC."""
+    midnight = pa.array([datetime(2009, 12, 17, 15)], pa.timestamp("us", zone))
+    errors = []
+    for dates in (midnight, pa.array([date(2009, 12, day)])):
+        path = tmp_path / "films.parquet"
+        pq.write_table(pa.table({"budget": [7e6], "release_date": dates}), path)
+        with open_table(path, "parquet") as table:
+            (chunk,) = table.chunks(10)
+        errors.append(ChunkReader(chunk, forecasts.names, forecasts.roles).films().days)
+    assert errors[0].tolist() == errors[1].tolist() == [date(2009, 12, day)]
+
+
+def test_the_first_rows_are_summed_up(forecasts, table):
+    """Titles that look like numbers, or like nothing, stay as they are."""
+    titles = ["300", "007", "NA", "", *(f"Film {number}" for number in range(30))]
+    films = [film(title=title, budget="0" if n % 2 else "5e6") for n, title in enumerate(titles)]
+    rows, summary = answers(forecasts, table(films))
+    assert [row["title"] for row in summary.films] == titles[:20:2]
+    assert [row["number"] for row in summary.films] == list(range(1, 20, 2))
+    assert [row["predicted_revenue"] for row in summary.films] == pytest.approx(
+        rows["predicted_revenue"][:20:2].tolist()
+    )
+    assert [row["title"] for row in summary.faulty] == titles[1:20:2]
+    assert summary.reasons == [f"row {number}: {rows['error'][1]}" for number in range(2, 11, 2)]
+
+
 # Tables that can't be scored at all
 
 
@@ -608,6 +646,14 @@ def refusal(forecasts, path, format=None, out_format="csv"):
     with pytest.raises(TableError) as caught:
         next(iter_scored(forecasts, path, format or path.suffix[1:], out_format))
     return str(caught.value)
+
+
+def test_an_unknown_time_zone_is_named(forecasts, tmp_path):
+    dates = pa.array([datetime(2009, 12, 17)], pa.timestamp("us", "Nowhere/City"))
+    pq.write_table(pa.table({"budget": [7], "release_date": dates}), tmp_path / "films.parquet")
+    said = refusal(forecasts, tmp_path / "films.parquet")
+    assert said.startswith("the column release_date has an unknown time zone (")
+    assert "Nowhere/City" in said
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])

@@ -219,6 +219,8 @@ class ChunkReader:
             value = _stated(cells[row])
             if value is None or value != value:
                 fault = f"{name} is missing: it must be {takes}"
+            elif isinstance(value, str) and len(value) > MOST_CELL:
+                fault = f"{name}: the cell is longer than {MOST_CELL:,} characters"
             else:
                 fault = f"{name}: {str(value)[:SHOWN]} is not {takes}"
             self.faults.setdefault(row, []).append(fault)
@@ -265,7 +267,8 @@ class ChunkReader:
             # The last place is that of code -1, a blank.
             dates = np.append(dates.to_numpy("datetime64[D]"), np.datetime64("NaT"))[code]
         else:
-            dates = cells.to_numpy(zero_copy_only=False).astype("datetime64[D]")
+            days = _local(cells) if pa.types.is_timestamp(cells.type) else cells
+            dates = days.to_numpy(zero_copy_only=False).astype("datetime64[D]")
         known = (dates >= np.datetime64(FIRST_FILM)) & (dates <= np.datetime64(LAST_FILM))
         self._note(np.flatnonzero(~known), "release_date", cells, A_DATE)
         return np.where(known, dates, np.datetime64("NaT"))
@@ -363,6 +366,22 @@ class ChunkReader:
             for role, found in people.items():
                 crew[role].append(None if listed is None else self._counted(role, found))
         return crew
+
+
+def _local(times: pa.Array) -> pa.Array:
+    """Timestamps as the clocks of their time zone showed them.
+
+    Raises
+    ------
+    TableError
+        If there is no such time zone.
+    """
+    try:
+        return pc.local_timestamp(times)
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"the column release_date has an unknown time zone ({error}): store days without one"
+        ) from error
 
 
 def _stated(cell: pa.Scalar) -> object:

@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from boxoffice.films.comparables import MOST_COMPARABLES
 from boxoffice.forecasts.canonical import Films
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.request import MOST_TEXT
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import Chunk, Format, TableError, open_table, storable
 
@@ -40,25 +42,43 @@ CHUNK_ROWS = 16_384
 CLIENT_ROWS = 4096
 THREADS = 2  # NumPy, Arrow and ONNX Runtime leave the interpreter to others while they work
 AHEAD = 3  # chunks read and not yet written
-REASONS = 5
+EXAMPLES, REASONS = 10, 5  # rows of each kind in a summary; of them with a reason
 
 
 @dataclass
 class Summary:
-    """What became of the rows of a table; `reasons` are those of the first rejected rows."""
+    """What became of the rows of a table.
+
+    `films` and `faulty` are the first rows that were scored and rejected, to be shown: the values
+    of `ADDED`, `title`, and `number`, the row's place from 1.
+    """
 
     rows: int = 0
     scored: int = 0
     rejected: int = 0
-    reasons: list[str] = field(default_factory=list)
+    films: list[dict[str, Any]] = field(default_factory=list)
+    faulty: list[dict[str, Any]] = field(default_factory=list)
 
-    def count(self, films: int, faults: dict[int, list[str]]) -> None:
-        """Add a chunk."""
-        for row in sorted(faults)[: REASONS - len(self.reasons)]:
-            self.reasons.append(f"row {self.rows + row + 1}: {'; '.join(faults[row])}")
-        self.rows += films
+    @property
+    def reasons(self) -> list[str]:
+        """Why the first rows were rejected, in words."""
+        return [f"row {row['number']}: {row['error']}" for row in self.faulty[:REASONS]]
+
+    def count(self, chunk: pa.RecordBatch, faults: dict[int, list[str]]) -> None:
+        """Add a chunk with its forecasts."""
+        right = (row for row in range(chunk.num_rows) if row not in faults)
+        for shown, rows in ((self.films, right), (self.faulty, sorted(faults))):
+            for row in islice(rows, EXAMPLES - len(shown)):
+                shown.append({"number": self.rows + row + 1, **_values(chunk, row)})
+        self.rows += chunk.num_rows
         self.rejected += len(faults)
-        self.scored += films - len(faults)
+        self.scored += chunk.num_rows - len(faults)
+
+
+def _values(chunk: pa.RecordBatch, row: int) -> dict[str, Any]:
+    columns = {"title", *ADDED.names} & set(chunk.schema.names)
+    values = {name: chunk[name][row].as_py() for name in columns}
+    return values | {"title": (values.get("title") or "")[:MOST_TEXT]}
 
 
 def score_file(
@@ -143,7 +163,7 @@ def iter_scored(
                 columns = [*(chunk.rows.column(place) for place in passed), *answers]
                 batch = pa.RecordBatch.from_arrays(columns, schema.names)
                 writer.write_batch(batch.cast(schema))
-                summary.count(chunk.rows.num_rows, faults)
+                summary.count(batch, faults)
                 yield _taken(sink)
         yield _taken(sink)
 

@@ -47,9 +47,8 @@ def read_poster(path: Path, size: int = 224) -> np.ndarray:
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional as transforms
 
-    with _opened(path) as image:
-        image.draft("RGB", (size * _REDUCING_GAP, size * _REDUCING_GAP))
-        pixels = torch.from_numpy(np.array(_upright_rgb(image)))
+    with _drafted(path, size) as image:
+        pixels = torch.from_numpy(np.array(image))
     # Not Pillow's: torchvision's takes half the time, and differs by 1 in a few pixels.
     square = transforms.resize(
         pixels.permute(2, 0, 1), [size, size], InterpolationMode.BICUBIC, antialias=True
@@ -57,10 +56,28 @@ def read_poster(path: Path, size: int = 224) -> np.ndarray:
     return square.permute(1, 2, 0).contiguous().numpy()
 
 
+def write_bitmap(path: Path, out: Path, size: int = 224) -> None:
+    """Decode a poster to a BMP file, of which `read_poster` makes the same array.
+
+    `out` may be `path`. Raises `MediaError` as `read_poster` does, and needs no torch.
+    """
+    with _drafted(path, size) as image:
+        image.load()
+    image.save(out, "BMP")
+
+
 def poster_is_stand_in(path: Path) -> bool:
     """Whether this project drew the image; raises `MediaError` if it is none."""
     with _opened(path) as image:
         return image.info.get("comment", b"") in (STAND_IN, STAND_IN.encode())
+
+
+@contextmanager
+def _drafted(path: Path, size: int) -> Iterator[Image.Image]:
+    """A poster as RGB, upright, with at least twice the pixels that are asked for."""
+    with _opened(path) as image:
+        image.draft("RGB", (size * _REDUCING_GAP, size * _REDUCING_GAP))
+        yield _upright_rgb(image)
 
 
 @contextmanager

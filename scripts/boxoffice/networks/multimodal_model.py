@@ -15,7 +15,7 @@ from boxoffice.core import paths
 from boxoffice.core.model_files import load_card
 from boxoffice.media.embeddings import embed_trailers
 from boxoffice.media.encoders import ImageEncoder, image_encoder, text_encoder
-from boxoffice.media.trailers import find_trailers, read_trailer, trailer_is_stand_in
+from boxoffice.media.trailers import Trailer, find_trailers, read_trailer, trailer_is_stand_in
 from boxoffice.networks.layers import FusionNetwork, OrdinalCrossEntropy, load_weights, pool_frames
 from boxoffice.networks.poster_model import interval_95, resampled
 from boxoffice.networks.revenue_classes import CLASSES, class_edges, revenue_class
@@ -229,7 +229,7 @@ class MultimodalModel:
     def predict(
         self,
         text: str | None = None,
-        trailer: Path | None = None,
+        trailer: Path | Trailer | None = None,
         facts: np.ndarray | None = None,
     ) -> dict[str, float]:
         """Probability of every class of one film, lowest class first.
@@ -238,6 +238,8 @@ class MultimodalModel:
 
         Parameters
         ----------
+        trailer : Path or Trailer, optional
+            A file, or what `read_trailer` made of it.
         facts : float array of shape (n_facts,), optional
             As the card names them; NaN is an unknown one, and counts as typical.
 
@@ -255,7 +257,9 @@ class MultimodalModel:
             typical = np.array(list(self.card["facts"].values()))
             inputs["metadata"] = np.where(np.isnan(facts), typical, facts)[None].astype("float32")
         if trailer is not None and {"video", "audio"} & set(self.modalities):
-            frames, waveform = read_trailer(trailer)
+            if not isinstance(trailer, Trailer):
+                trailer = read_trailer(trailer)
+            frames, waveform = trailer
             inputs["audio"] = waveform[None]
             if self.viewer:
                 inputs["video"] = pool_frames(self.viewer(frames)[None])
