@@ -91,7 +91,7 @@ class Media:
                 "upper": forecast["upper"],
             },
             "model": "poster",
-            "warnings": list(card["not_for"]),
+            "warnings": _unlike(forecast["likeness"], card["least_likeness"]) + card["not_for"],
         }
 
     def facts(self) -> list[str]:
@@ -211,6 +211,16 @@ class Media:
             raise MediaUnavailable(f"the package {error.name} is not installed") from error
         except (ModelFileError, WeightsError) as error:
             raise MediaUnavailable(str(error)) from error
+
+
+def _unlike(likeness: float, least: float) -> list[str]:
+    """A warning where a picture is less like the posters of training than `least`."""
+    if likeness >= least:
+        return []
+    return [
+        "the picture is unlike the posters that the model learned from (similarity "
+        f"{likeness:.2f}, theirs at least {least:.2f}): the forecast tells nothing"
+    ]
 
 
 def _decoder() -> Callable[..., Iterator[Any]]:

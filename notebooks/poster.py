@@ -70,7 +70,7 @@ from boxoffice.networks.held_out import (
 from boxoffice.networks.layers import save_network
 from boxoffice.networks.metadata import fact_forecasts, learned_from
 from boxoffice.networks.plots import draw_intervals, draw_losses
-from boxoffice.networks.poster_model import poster_rows, train_revenue
+from boxoffice.networks.poster_model import likeness, poster_rows, train_revenue
 from boxoffice.networks.training import Settings, forget, live_log, side_by_side
 from boxoffice.tabular.intervals import interval_scores
 
@@ -289,7 +289,8 @@ Markdown(
 # ## The exported network
 #
 # It is the one for posters alone. Its interval comes from the validation films, and is measured on the
-# test films.
+# test films. A picture that is less like the posters of training than almost all of the validation
+# films' own is answered with a warning.
 
 # %% tags=["plumbing"]
 rows = poster_rows(posters, log10_revenue, partitions["random"])
@@ -300,6 +301,7 @@ with live_log("poster") as live:  # no training: its checkpoint is there
 residuals = rows["validation"].target - validation_forecast
 lower, upper = residual_quantiles(residuals, coverage)
 interval = interval_scores(actual, forecast, forecast + lower, forecast + upper, coverage)
+alike = likeness(trained.network, rows["train"], rows["validation"])
 card = {
     "network": "RevenueNetwork",
     "target": "log10 of revenue, nominal USD",
@@ -312,6 +314,7 @@ card = {
     "metrics": near,
     "gain": gains,
     "interval": {"lower": lower, "upper": upper, **interval},
+    "least_likeness": float(np.quantile(alike, 0.01)),
     "not_for": [
         f"not for films that may earn less than ${threshold:,}: it learned from {len(rows['train']):,} "
         "films that all earned more, and its scores and its interval are of such films",

@@ -199,6 +199,20 @@ def test_a_poster_gets_the_poster_models_revenue(client, media, tmp_path):
     assert answer.json()["interval"]["lower"] < answer.json()["interval"]["upper"]
 
 
+def test_a_picture_that_is_unlike_all_posters_is_warned_of(client, media):
+    def unlike(content):
+        answer = client.post("/predict/poster", files={"file": ("a.jpg", content)})
+        return [text for text in answer.json()["warnings"] if "is unlike the posters" in text]
+
+    noise = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (450, 300, 3), np.uint8)
+    Image.fromarray(pixels).save(noise, "PNG")
+    assert unlike(noise.getvalue())
+    assert unlike(image())  # one colour
+    learned = sorted((media.folder.parent / "data" / "synthetic" / "posters").iterdir())[:8]
+    assert sum(not unlike(path.read_bytes()) for path in learned) > 4
+
+
 def test_a_text_gets_the_probabilities_of_eight_classes(client, media):
     text = "A paraplegic marine is sent to the moon Pandora."
     answer = client.post("/predict/multimodal", files={"text": (None, text)})

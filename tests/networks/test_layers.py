@@ -174,7 +174,13 @@ def test_a_neighbouring_class_costs_less_than_a_far_one():
 
 # On disk
 
-CARD = {"source": "open_films", "media": "stand_in", "interval": {}, "not_for": []}
+CARD = {
+    "source": "open_films",
+    "media": "stand_in",
+    "interval": {},
+    "least_likeness": 0.5,
+    "not_for": [],
+}
 
 
 @pytest.mark.parametrize("name", ["poster", "multimodal"])

@@ -28,6 +28,7 @@ from boxoffice.networks.poster_model import (
     PosterFiles,
     PosterModel,
     gain,
+    likeness,
     poster_rows,
     poster_scores,
     resampled,
@@ -124,7 +125,7 @@ def test_fine_tuning_trains_the_backbone_and_goes_on_from_its_weights(files):
     assert forecast.shape == (2,)
     assert np.isfinite(forecast).all()
     before = image_encoder(**ENCODER).module.state_dict()
-    after = trained.network.backbone.state_dict()
+    after = trained.network.embedding.backbone.state_dict()
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert any(name.endswith("weight") for name in moved)
     assert all((before[n] - after[n]).abs().max() < 0.1 for n in moved if n.endswith("conv.weight"))
@@ -152,10 +153,12 @@ def exported(files, tmp_path_factory):
     embeddings = embed_posters(encoder, files, folder / "cache.sqlite")
     rows = EmbeddedPosters({"poster": embeddings}, REVENUE)
     trained, _, forecast = train_revenue(rows, rows, rows, SETTINGS, seed=0)
+    alike = likeness(trained.network, rows, rows)
     card = {
         "encoder": {"key": encoder.key, "finetuned": False, "arguments": ENCODER},
         "widths": {"poster": encoder.dim},
         "interval": {"lower": -0.5, "upper": 0.25},
+        "least_likeness": alike.min().item(),
         "source": "open_films",
         "media": "stand_in",
         "not_for": [],
@@ -163,18 +166,28 @@ def exported(files, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("boxoffice.core.paths.MODELS", folder)
         save_network("poster", trained.network, card)
-    return folder, forecast, trained, rows
+    return folder, forecast, trained, rows, alike
 
 
 def test_the_exported_network_answers_as_the_trained_one(files, exported):
-    folder, forecast, trained, rows = exported
+    folder, forecast, trained, rows, alike = exported
     model = PosterModel(folder)
     for place in (0, 11):
         answer = model.predict(files["path"][place])
         assert np.log10(answer["revenue"]) == pytest.approx(forecast[place], abs=1e-4)
         assert np.log10(answer["lower"]) == pytest.approx(forecast[place] - 0.5, abs=1e-4)
         assert np.log10(answer["upper"]) == pytest.approx(forecast[place] + 0.25, abs=1e-4)
+        assert answer["likeness"] == pytest.approx(alike[place], abs=1e-4)
     np.testing.assert_array_equal(predict(trained.network, rows), forecast)
+
+
+def test_likeness_is_the_cosine_to_the_mean_embedding_of_training(exported):
+    *_, rows, alike = exported
+    unit = rows.inputs["poster"][:, 0]
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    mean = unit.mean(axis=0)
+    np.testing.assert_allclose(alike, unit @ mean / np.linalg.norm(mean), rtol=1e-5)
+    assert alike.max() <= 1.00001
 
 
 def test_a_file_that_is_no_image_is_refused(exported, tmp_path):

@@ -25,7 +25,7 @@ FEATURE_NAMES = "features"  # key of the features' names in an ONNX file's metad
 # What the service reads of a card beside its features.
 _REQUIRED = {
     "segments": ("model", "segments", "scores"),
-    "poster": ("interval", "media", "not_for"),
+    "poster": ("interval", "least_likeness", "media", "not_for"),
     "multimodal": ("edges_usd", "widths", "facts", "metrics", "unread", "media", "not_for"),
 }
 

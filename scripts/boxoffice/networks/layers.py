@@ -64,22 +64,49 @@ def perceptron(
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
+class PosterEmbedding(nn.Module):
+    """Embeddings of posters, of length 1.
+
+    Parameters
+    ----------
+    backbone : Module, optional
+        Makes embeddings from images (n, 3, 224, 224). Without it, the input is embeddings.
+    """
+
+    def __init__(self, backbone: nn.Module | None = None):
+        super().__init__()
+        self.backbone = backbone
+        self.scale = UnitLength()
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """The input `poster`, embeddings (n, width) or images -> (n, width)."""
+        poster = inputs["poster"]
+        if self.backbone is not None:
+            poster = self.backbone(poster)
+        return self.scale(poster)
+
+
 class RevenueNetwork(nn.Module):
-    """log10 revenue from a poster's embedding, scaled to length 1: 1024 -> 512 -> 1.
+    """log10 revenue from a poster's embedding: 1024 -> 512 -> 1.
 
     Parameters
     ----------
     width : int
         Of the embedding.
     backbone : Module, optional
-        Makes the embedding from images (n, 3, 224, 224) and is trained along.
+        See `PosterEmbedding`; it is trained along.
+
+    Attributes
+    ----------
+    typical : Tensor of shape (width,)
+        The direction of the mean embedding of training, which `poster_model.likeness` sets.
     """
 
     def __init__(self, width: int, backbone: nn.Module | None = None):
         super().__init__()
-        self.backbone = backbone
-        self.scale = UnitLength()
+        self.embedding = PosterEmbedding(backbone)
         self.head = perceptron(width, (1024, 512), (0.2, 0.1), 1)
+        self.register_buffer("typical", torch.zeros(width))
 
     def start_at(self, log10_revenue) -> "RevenueNetwork":
         """Start at the mean of the training films' log10 revenue."""
@@ -88,10 +115,7 @@ class RevenueNetwork(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """The input `poster`, embeddings (n, width) or images -> log10 USD of shape (n,)."""
-        poster = inputs["poster"]
-        if self.backbone is not None:
-            poster = self.backbone(poster)
-        return self.head(self.scale(poster)).squeeze(1)
+        return self.head(self.embedding(inputs)).squeeze(1)
 
 
 class AudioNetwork(nn.Module):

@@ -1,7 +1,7 @@
 """Revenue from a poster: training data, training, scores, and the exported network."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,19 @@ def train_revenue(
     loss = nn.MSELoss()
     trained = fit_network(network, train, validation, loss, settings, seed, checkpoint, live)
     return trained, predict(trained.network, validation), predict(trained.network, asked)
+
+
+def likeness(network: RevenueNetwork, train: Rows, asked: Rows) -> np.ndarray:
+    """How like posters are to those of training, which the network remembers.
+
+    Returns
+    -------
+    array of shape (n,)
+        The cosine similarity of each embedding asked about to the mean one of training.
+    """
+    mean = predict(network.embedding, replace(train, training=False)).mean(axis=0)
+    network.typical.copy_(torch.from_numpy(mean / np.linalg.norm(mean)))
+    return predict(network.embedding, asked) @ network.typical.cpu().numpy()
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -217,15 +230,19 @@ class PosterModel:
     def predict(self, poster: Path) -> dict[str, float]:
         """Revenue of one film, nominal USD: `revenue`, and `lower` and `upper` of its interval.
 
+        `likeness` is the similarity to the posters of training, see the function of that name.
+
         Raises
         ------
         MediaError
             If the file is no readable image.
         """
         image = read_poster(poster)[None]
-        embedded = self.network.backbone is None
+        embedded = self.network.embedding.backbone is None
         values = torch.from_numpy(self.encoder(image)) if embedded else normalized(image)
         with torch.inference_mode():
             forecast = self.network({"poster": values}).item()
+            like = (self.network.embedding({"poster": values}) @ self.network.typical).item()
         ends = {"revenue": 0, **self.card["interval"]}
-        return {name: 10 ** (forecast + ends[name]) for name in ("revenue", "lower", "upper")}
+        usd = {name: 10 ** (forecast + ends[name]) for name in ("revenue", "lower", "upper")}
+        return usd | {"likeness": like}
