@@ -139,7 +139,7 @@ class Worker:
         Exception
             What the function raised.
         """
-        self.start()
+        await to_thread.run_sync(self.start)
         await self._loaded()
         self.busy = True
         self._pipe.send(job)
@@ -191,6 +191,7 @@ def _work(pipe: Connection, make: Callable[[], Answer], memory: int) -> None:
     with suppress(EOFError, BrokenPipeError):  # until the service ends
         while True:
             _do(answers, pipe)
+            gc.collect()  # what a job left would count against the next
 
 
 def _do(answers: Answer, pipe: Connection) -> None:
