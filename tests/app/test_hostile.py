@@ -10,6 +10,7 @@ import io
 import multiprocessing
 import os
 import random
+import socket
 import statistics
 import threading
 import time
@@ -22,7 +23,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from hostile import csvs, images, parquets, photo, videos
-from serving import CLASSIC, PATIENCE, serving
+from serving import CLASSIC, PATIENCE, eventually, serving
 from tabulate import tabulate
 
 from app import media, tables
@@ -163,6 +164,33 @@ def looks(server):
     lacking = httpx.get(f"{server.address}/").json()["unavailable"]
     if lacking:
         pytest.skip(f"the media models are absent: {lacking}")
+
+
+def test_work_ends_with_its_client_and_with_the_service(models, tmp_path):
+    endless = FEW + b"\n" * 60_000_000  # a minute until the first answer
+    with serving(models, tmp_path, timeout=PATIENCE) as server:
+        request = httpx.Request("POST", server.address + PATHS["table"], files={"file": endless})
+        head = [f"{name}: {value}" for name, value in request.headers.items()]
+        sent = "\r\n".join([f"POST {request.url.path} HTTP/1.1", *head, "", ""]).encode()
+        for end in (lambda connection: connection.close(), lambda _: server.process.kill()):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.sendall(sent + request.read())
+                worker = busy_worker(server)
+                end(connection)
+                assert eventually(lambda: not worker.is_running(), 10)  # noqa: B023
+
+
+def busy_worker(server):
+    """The process that reads a table, when it does; it takes a second to load."""
+
+    def busy():
+        workers = psutil.Process(server.process.pid).children()
+        found.extend(one for one in workers if one.cpu_times().user > 3)
+        return found
+
+    found = []
+    assert eventually(busy)
+    return found[0]
 
 
 # Mixed load
