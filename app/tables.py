@@ -12,6 +12,7 @@ from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import CLIENT_ROWS, Format, Summary, TableError, iter_scored
 
 MEMORY = 256 * MIB
+PIECE = MIB // 4  # small enough that sending it does not hold up other requests
 
 
 def table_workers(settings: Settings) -> Workers:
@@ -25,8 +26,9 @@ def _scorer(models: Path) -> Callable[..., Iterator[tuple[bytes, Summary]]]:
 
     def scored(source: Path, given: Format, out: Format, comparables: bool):
         summary = Summary()
-        pieces = iter_scored(forecasts, source, given, out, CLIENT_ROWS, summary, comparables)
-        return ((piece, summary) for piece in pieces)
+        for piece in iter_scored(forecasts, source, given, out, CLIENT_ROWS, summary, comparables):
+            for begin in range(0, len(piece), PIECE):
+                yield piece[begin : begin + PIECE], summary
 
     return scored
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from starlette.requests import ClientDisconnect, Request
 
 NICENESS = 10  # requests for one film, which take a millisecond, go first
@@ -101,9 +101,8 @@ class Workers:
                 yield worker
             finally:
                 if worker.busy:
-                    worker.kill()
-                    worker = self._new()
-                    worker.start()
+                    with CancelScope(shield=True):
+                        await to_thread.run_sync(worker.restart)
                 self._idle.append(worker)
 
 
@@ -125,9 +124,12 @@ class Worker:
             theirs.close()
             self._ready = False
 
-    def kill(self) -> None:
-        """End the process, whatever it does."""
+    def restart(self) -> None:
+        """End the process, whatever it does, and start another."""
         self._process.kill()
+        self._process.join()
+        self.busy = False
+        self.start()
 
     async def ask(self, *job: Any) -> AsyncIterator[Any]:
         """The answers to a job, which is what the worker's function is called with.
@@ -139,7 +141,7 @@ class Worker:
         Exception
             What the function raised.
         """
-        self.start()
+        await to_thread.run_sync(self.start)
         await self._loaded()
         self.busy = True
         self._pipe.send(job)
@@ -188,9 +190,10 @@ def _work(pipe: Connection, make: Callable[[], Answer], memory: int) -> None:
     settle()
     _limit_memory(memory)
     pipe.send(...)
-    with suppress(EOFError, BrokenPipeError):  # until the service ends
+    with suppress(EOFError, ConnectionError):  # until the service ends
         while True:
             _do(answers, pipe)
+            gc.collect()  # what a job left would count against the next
 
 
 def _do(answers: Answer, pipe: Connection) -> None:

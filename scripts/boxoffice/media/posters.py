@@ -87,7 +87,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             if image.width * image.height > _MAX_PIXELS:
                 raise MediaError(f"too large: {image.width} x {image.height} pixels")
             yield image
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except Exception as error:  # on broken files Pillow raises nearly anything
         raise MediaError(_reason(error)) from error
