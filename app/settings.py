@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     patience: Seconds = Field(
         5.0, description="seconds to wait for a turn where requests are served one at a time"
     )
-    tables: int = Field(4, gt=0, le=1000, description="tables that are scored at once")
+    tables: int = Field(
+        4, gt=0, le=1000, description="tables that are scored at once; a client gets half of them"
+    )
 
     @classmethod
     def from_env(cls) -> "Settings":

@@ -1,6 +1,6 @@
 """Hostile uploads: each is answered with a reason, in bounded memory, and harms nobody else.
 
-BOXOFFICE_HOSTILE=FILE writes what each kind costs as a table; BOXOFFICE_SOAK_SECONDS=60 makes the
+BOXOFFICE_HOSTILE=docs/hostile.md writes what each kind costs; BOXOFFICE_SOAK_SECONDS=60 makes the
 mixed load a long one.
 """
 
@@ -43,6 +43,13 @@ MAKERS = {
     **{("video", kind): make for kind, make in videos().items()},
 }
 FEW = b"budget,release_date,title\n10000000,2001-05-05,A film\n"
+TITLE = f"""# Hostile uploads
+
+Each is sent to a running service that gives it {SLOW} seconds. `MiB at the peak` is what the
+service and its workers took more than before; `next answer after` tells in seconds how soon an
+honest request was answered then. 200 means that each row that is wrong says why.
+`BOXOFFICE_HOSTILE=docs/hostile.md pytest tests/app/test_hostile.py` writes this page.
+"""
 FIELDS = ("what", "kind", "bytes sent", "answer", "seconds", "MiB at the peak", "next answer after")
 
 
@@ -67,7 +74,7 @@ def costs():
     print(f"\n{table}")
     if file := os.environ.get("BOXOFFICE_HOSTILE"):
         with open(file, "w") as out:
-            out.write(f"{table}\n")
+            out.write(f"{TITLE}\n{table}\n")
 
 
 def ask(server, what, content):

@@ -494,6 +494,22 @@ def test_one_film_is_looked_at_at_a_time(server, looks):
     assert eventually(answered)
 
 
+def test_who_asks_a_model_that_is_being_loaded_is_told_when_to_come_again(models, looks, tmp_path):
+    with serving(models, tmp_path, timeout=1, patience=PATIENCE) as server:
+
+        def ask():
+            files = {"text": (None, "A marine.")}
+            return post(f"{server.address}/predict/multimodal", files=files)
+
+        first = ask()  # torch alone takes longer to import
+        assert first.status_code == 503
+        assert first.json()["detail"] == (
+            "the multimodal model is being loaded: try again in some seconds"
+        )
+        assert int(first.headers["Retry-After"]) > 0
+        assert eventually(lambda: ask().status_code == 200)
+
+
 def head_of(path, length):
     """The head of a request that sends a file in a form of so many bytes."""
     return (

@@ -16,7 +16,7 @@ import aiohttp
 import pandas as pd
 import psutil
 import pytest
-from serving import CLASSIC, WATCHED, serving
+from serving import CLASSIC, PATIENCE, WATCHED, serving
 
 from app import schemas
 from boxoffice.core import paths
@@ -163,7 +163,7 @@ async def soaked(server, right, malformed):
 
 @pytest.fixture(scope="module")
 def server(models, tmp_path_factory):
-    with serving(models, tmp_path_factory.mktemp("server"), tables=CLIENTS) as server:
+    with serving(models, tmp_path_factory.mktemp("server"), patience=PATIENCE) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from boxoffice.core.files import STAND_IN
 from boxoffice.media.files import MediaError
-from boxoffice.media.posters import find_posters, poster_is_stand_in, read_poster
+from boxoffice.media.posters import find_posters, poster_is_stand_in, read_poster, write_bitmap
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112  # the EXIF tag
@@ -145,6 +145,42 @@ def test_a_large_jpeg_looks_the_same_as_decoded_in_full(tmp_path):
 def test_the_format_is_that_of_the_content_not_of_the_name(tmp_path):
     path = saved(poster(), tmp_path / "1.jpg", format="PNG")
     assert_corners(read_poster(path), RED, GREEN, BLUE, WHITE)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "size"),
+    [
+        ("RGB", "jpg", (60, 90)),
+        ("RGB", "jpg", (2000, 3000)),
+        ("CMYK", "jpg", (1200, 1500)),
+        ("L", "jpg", (1200, 1500)),
+        ("RGB", "png", (301, 449)),
+        ("RGBA", "png", (301, 449)),
+        ("P", "gif", (301, 449)),
+        ("1", "png", (301, 449)),
+        ("I;16", "png", (301, 449)),
+        ("RGB", "webp", (301, 449)),
+    ],
+)
+def test_its_bitmap_is_read_to_the_same_bits(tmp_path, mode, suffix, size):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    image = noise(size=size)
+    image = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
+    settings = {} if suffix == "gif" else {"exif": exif}
+    path = saved(image, tmp_path / f"1.{suffix}", **settings)
+    square = read_poster(path)
+    write_bitmap(path, path)
+    assert path.read_bytes()[:2] == b"BM"
+    np.testing.assert_array_equal(read_poster(path), square)
+
+
+def test_what_is_no_image_has_no_bitmap(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"I am a text.")
+    with pytest.raises(MediaError, match="not an image"):
+        write_bitmap(path, path)
+    assert path.read_bytes() == b"I am a text."
 
 
 def test_reading_is_the_same_each_time_and_in_threads(tmp_path):

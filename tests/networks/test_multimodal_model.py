@@ -222,7 +222,7 @@ def test_a_real_trailer_goes_through_extraction_embedding_and_prediction(exporte
     folder, network = exported
     model = MultimodalModel(folder)
     both = model.predict(text="A girl looks for her dragon.", trailer=sintel)
-    frames, waveform = read_trailer(sintel)
+    read = frames, waveform = read_trailer(sintel)
     expected = asked(
         network,
         text=text_encoder(TEXT)(["A girl looks for her dragon."]),
@@ -230,6 +230,7 @@ def test_a_real_trailer_goes_through_extraction_embedding_and_prediction(exporte
         audio=waveform[None],
     )
     assert list(both.values()) == pytest.approx(expected, abs=1e-6)
+    assert model.predict(text="A girl looks for her dragon.", trailer=read) == both
     assert sum(both.values()) == pytest.approx(1)
     alone = model.predict(text="A girl looks for her dragon.")
     assert max(abs(both[name] - alone[name]) for name in CLASSES) > 1e-4  # it was seen or heard
