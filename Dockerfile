@@ -7,7 +7,7 @@
 # The image holds its models. Newer ones go in without a new image, as docker-compose.yml does:
 #   docker run --rm -p 8000:8000 -v "$PWD/models:/srv/models:ro" boxoffice
 #
-# As a Hugging Face Space it needs a README that begins with `sdk: docker` and `app_port: 8000`.
+# docs/deploy.md says how to put it on the internet.
 
 FROM python:3.11-slim AS builder
 WORKDIR /srv
@@ -31,10 +31,7 @@ ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONPATH=/srv/scripts \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
-    TMPDIR=/tmp \
-    GRADIO_TEMP_DIR=/tmp/gradio \
-    GRADIO_ANALYTICS_ENABLED=False \
-    BOXOFFICE_PAGE=1
+    TMPDIR=/tmp
 COPY --from=builder /srv/.venv .venv
 COPY scripts/boxoffice scripts/boxoffice
 COPY app app

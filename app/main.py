@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from app import __version__, schemas
+from app.guard import network
 from app.logs import service_log, tidy_server_log
 from app.media import Media, MediaUnavailable, UploadFault
 from app.middleware import Metrics, Traffic
@@ -22,6 +23,7 @@ from app.problems import answer_problems, fault, faults_of
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
 from app.tables import scored_table, table_workers
+from app.temporary import temporary_folder
 from app.together import Together
 from app.uploads import Streamed, UploadRoute, shown_name, stored
 from app.workers import settle, unless_gone
@@ -64,6 +66,12 @@ FORM_ANSWERS = BODY_ANSWERS | {
 }
 
 
+@asynccontextmanager
+async def _folder_for_uploads(app: FastAPI) -> AsyncIterator[None]:
+    with temporary_folder() as app.state.temporary:
+        yield
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service, its models loaded.
 
@@ -82,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         openapi_tags=TAGS,
         form_limits=FORM_LIMITS,
+        lifespan=_folder_for_uploads,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
@@ -98,7 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.page:
         from app.page.page import mount
 
-        mount(app, app.state.forecasts, settings)
+        mount(app)
     return app
 
 
@@ -260,12 +269,12 @@ async def _looked_at(request: Request, ask, **uploads: UploadFile | None) -> Res
     """Ask a media model; what was uploaded lies in files until it has answered."""
     async with AsyncExitStack() as files:
         paths = {
-            name: await files.enter_async_context(stored(upload))
+            name: await files.enter_async_context(stored(upload, request.app.state.temporary))
             for name, upload in uploads.items()
             if upload is not None
         }
         try:
-            answer = await unless_gone(request, ask(client=client_of(request), **paths))
+            answer = await unless_gone(request, ask(client=network(request.scope), **paths))
         except UploadFault as error:
             expected = VIDEO if error.field == "trailer" else IMAGE
             name = shown_name(uploads[error.field])
@@ -273,11 +282,6 @@ async def _looked_at(request: Request, ask, **uploads: UploadFile | None) -> Res
         except MediaUnavailable as error:
             raise HTTPException(503, str(error)) from error
     return Response(orjson.dumps(answer), media_type=JSON_TYPE)
-
-
-def client_of(request: Request) -> str:
-    """The address of a client."""
-    return request.client.host if request.client else ""
 
 
 def _add_tables(app: FastAPI) -> None:
@@ -315,8 +319,8 @@ def _add_tables(app: FastAPI) -> None:
         tells what is wrong with a row that has no forecast.
         """
         async with AsyncExitStack() as needed:
-            worker = await needed.enter_async_context(workers.turn(client_of(request)))
-            path = await needed.enter_async_context(stored(file))
+            worker = await needed.enter_async_context(workers.turn(network(request.scope)))
+            path = await needed.enter_async_context(stored(file, app.state.temporary))
             with path.open("rb") as table:
                 given: Format = "parquet" if table.read(4) == b"PAR1" else "csv"
             out = format or _accepted(accept) or given

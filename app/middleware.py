@@ -5,6 +5,7 @@ All of it is one ASGI middleware, because every layer around a forecast costs ti
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from random import getrandbits
@@ -22,8 +23,10 @@ from prometheus_client import (
 )
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.guard import Guard
 from app.problems import problem
 from app.settings import Settings
 
@@ -33,9 +36,22 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 CLIENT_GONE = 499  # nginx's status for a client that closed the connection; only in the log
 MAX_PATH = 200  # characters of a path in the log
 JSON, FORM = "application/json", "multipart/form-data"
+FIELDS = "application/x-www-form-urlencoded"
 FILMS = ("revenue", "success", "comparables", "hit", "segment")
 MEDIA = ("poster", "multimodal")
-OTHERS = ("/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
+OTHERS = ("/", "/metrics", "/openapi.json")
+# Content security policies: nothing but what each of them needs, and no script inside of HTML...
+NOTHING = "default-src 'none'"
+OF_PAGE = (
+    f"{NOTHING}; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob:; form-action 'self'; base-uri 'none'"
+)
+# ...except of Swagger UI and ReDoc, which show nothing that a client has sent.
+OF_DOCUMENTATION = (
+    f"{NOTHING}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; img-src 'self' data:; worker-src 'self' blob:; base-uri 'none'"
+)
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -45,8 +61,11 @@ class Rule:
     label: str  # name of the path in the metrics
     max_body: int  # bytes
     timeout: float | None  # seconds for the whole request; of a stream, between two pieces
-    body: str | None = None  # its content type: JSON or FORM
+    headers: Headers  # of every answer
+    body: str | None = None  # its content type: JSON, FORM or FIELDS
     stream: bool = False
+    open: bool = False  # without a key, at any rate
+    problem: Callable[..., Response] = problem  # how it answers what goes wrong
 
 
 class Rules:
@@ -54,21 +73,51 @@ class Rules:
 
     def __init__(self, settings: Settings):
         time, small, upload = settings.timeout, settings.max_body, settings.max_upload
+        api = _headers(settings, NOTHING)
+        documentation = _headers(settings, OF_DOCUMENTATION)
         rules = [
-            Rule("/predict/batch", settings.max_table, time, FORM, stream=True),
-            *(Rule(f"/predict/{name}", upload, time, FORM) for name in MEDIA),
-            *(Rule(f"/predict/{name}", small, time, JSON) for name in FILMS),
-            *(Rule(path, small, time) for path in OTHERS),
+            Rule("/predict/batch", settings.max_table, time, api, FORM, stream=True),
+            *(Rule(f"/predict/{name}", upload, time, api, FORM) for name in MEDIA),
+            *(Rule(f"/predict/{name}", small, time, api, JSON) for name in FILMS),
+            *(Rule(path, small, time, api) for path in OTHERS),
+            *(Rule(path, small, time, documentation) for path in ("/docs", "/redoc")),
+            Rule("/health", small, time, api, open=True),
         ]
+        if settings.page:
+            rules += _page_rules(settings)
         self._by_path = {rule.label: rule for rule in rules}
-        self._page = Rule("/ui", upload, None)
-        self._other = Rule("other", small, time)
+        self._other = Rule("other", small, time, api)
 
     def of(self, path: str) -> Rule:
         """The rule of a path, without the prefix that the service is mounted at."""
-        if path == "/ui" or path.startswith("/ui/"):
-            return self._page
-        return self._by_path.get(path, self._other)
+        rule = self._by_path.get(path)
+        if rule is None and path.startswith("/ui/"):  # what lies below a part of the page
+            rule = self._by_path.get("/".join(path.split("/", 3)[:3]))
+        return rule or self._other
+
+
+def _page_rules(settings: Settings) -> list[Rule]:
+    from app.page.problem import problem_page  # with the page off, its templates aren't needed
+
+    time, small, upload = settings.timeout, settings.max_body, settings.max_upload
+    # Else a browser may show an old stylesheet, or somebody's forecast after they have left.
+    fresh = ((b"cache-control", b"no-cache"),)
+    page = {"headers": _headers(settings, OF_PAGE) + fresh, "problem": problem_page}
+    return [
+        Rule("/ui", small, time, body=FIELDS, **page),
+        Rule("/ui/films", upload, time, body=FORM, stream=True, **page),
+        Rule("/ui/poster", upload, time, body=FORM, **page),
+        Rule("/ui/static", small, time, **page),
+    ]
+
+
+def _headers(settings: Settings, policy: str) -> Headers:
+    policy = f"{policy}; frame-ancestors {settings.frame_ancestors}"
+    return (
+        (b"content-security-policy", policy.encode("latin-1")),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+    )
 
 
 class Metrics:
@@ -111,13 +160,14 @@ class Traffic:
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, log):
         self.app = app
         self.rules, self.metrics, self.log = Rules(settings), metrics, log
+        self.guard = Guard(settings) if settings.key or settings.rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        exchange = Exchange(scope, receive, send, self.rules.of(path))
+        exchange = Exchange(scope, receive, send, self.rules.of(path), self.guard)
         self.metrics.open.inc()
         try:
             await exchange.run(self.app)
@@ -146,9 +196,10 @@ class Traffic:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, rule: Rule):
+    def __init__(self, scope: Scope, receive: Receive, send: Send, rule: Rule, guard: Guard | None):
         self.begin = perf_counter()
         self.scope, self._receive, self._send, self.rule = scope, receive, send, rule
+        self.guard = None if rule.open else guard
         self.status, self.received, self.error = 0, 0, None
         self.complete = False  # whether the whole body has been received
 
@@ -158,12 +209,15 @@ class Exchange:
         given = headers.get(b"x-request-id", b"")
         valid = VALID_ID.fullmatch(given)
         self.id = self.scope["request_id"] = given.decode() if valid else f"{getrandbits(128):032x}"
+        self.scope["problem"] = self.rule.problem
         try:
+            if self.guard is not None:
+                self.guard.check(self.scope, headers)
             self._check_head(headers)
             async with asyncio.timeout(None if self.rule.stream else self.rule.timeout) as limit:
                 await app(self.scope, self.receive, self.send)
         except HTTPException as refusal:
-            await self._answer(refusal.status_code, refusal.detail)
+            await self._answer(refusal.status_code, refusal.detail, refusal.headers)
         except TimeoutError as error:
             if not limit.expired():
                 await self._fail(error)
@@ -196,10 +250,14 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a piece of the answer, whose head gets the request's id."""
+        """Send a piece of the answer, whose head gets the rule's headers and the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
+            message["headers"] = [
+                *message.get("headers", ()),
+                *self.rule.headers,
+                (b"x-request-id", self.id.encode()),
+            ]
         if not self.rule.stream:
             await self._send(message)
             return
@@ -228,8 +286,9 @@ class Exchange:
         self.error = error
         await self._answer(500, "the service failed; its log says how, under this request's id")
 
-    async def _answer(self, status: int, detail: Any) -> None:
+    async def _answer(self, status: int, detail: Any, headers: dict | None = None) -> None:
         if self.status:  # an answer has begun; the server closes the connection to cut it short
             self.status = status
             return
-        await problem(status, detail, self.id)(self.scope, self.receive, self.send)
+        answer = self.rule.problem(self.scope, status, detail, headers)
+        await answer(self.scope, self.receive, self.send)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.workers import Busy, OutOfTime
 from boxoffice.forecasts.request import SHOWN, expected, first_errors
@@ -68,9 +69,9 @@ def _expected(name: str, error: ErrorDetails, known: Iterable[str]) -> str:
     return "a field that is stated" if error["type"] == "missing" else error["msg"]
 
 
-def problem(status: int, detail: Any, request_id: str, headers: dict | None = None) -> Response:
+def problem(scope: Scope, status: int, detail: Any, headers: dict | None = None) -> Response:
     """The answer."""
-    content = orjson.dumps({"detail": detail, "request_id": request_id})
+    content = orjson.dumps({"detail": detail, "request_id": scope["request_id"]})
     return Response(content, status, headers, media_type="application/json")
 
 
@@ -80,10 +81,11 @@ def answer_problems(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         # FastAPI says first where it looked for a field: in the body, or in the query.
         errors = [each | {"loc": each["loc"][1:]} for each in error.errors()]
-        return problem(422, faults_of(errors), request.scope["request_id"])
+        return problem(request.scope, 422, faults_of(errors))
 
     async def failed(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, error.detail, request.scope["request_id"], error.headers)
+        answer = request.scope["problem"]  # JSON, or a page
+        return answer(request.scope, error.status_code, error.detail, error.headers)
 
     async def busy(request: Request, error: Busy) -> Response:
         return problem(503, str(error), request.scope["request_id"], {"Retry-After": RETRY_AFTER})

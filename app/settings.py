@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from boxoffice.core import paths
@@ -13,6 +13,13 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 Bytes = Annotated[int, Field(gt=0, le=1024 * GIB)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _check_rate(text: str) -> str:
+    from limits import parse  # takes a while, and few services need it
+
+    parse(text)
+    return text
 
 
 class SettingsError(Exception):
@@ -37,6 +44,13 @@ class Settings(BaseSettings):
     )
     tables: int = Field(
         4, gt=0, le=1000, description="tables that are scored at once; a client gets half of them"
+    )
+    key: SecretStr | None = Field(None, description="what clients must state, if any")
+    rate: Annotated[str, AfterValidator(_check_rate)] | None = Field(
+        None, description="POST requests that a client may send, such as 60/minute"
+    )
+    frame_ancestors: str = Field(
+        "'none'", pattern=r"^[^;,\s]+( [^;,\s]+)*$", description="sites that may frame the service"
     )
 
     @classmethod

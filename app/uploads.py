@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from anyio import CancelScope, to_thread
 from fastapi.routing import APIRoute
@@ -52,15 +53,16 @@ def shown_name(upload: UploadFile) -> str:
 
 
 @asynccontextmanager
-async def stored(upload: UploadFile) -> AsyncIterator[Path]:
-    """Store the upload in a temporary file, which is removed when the block ends."""
-    with tempfile.NamedTemporaryFile(prefix="boxoffice-") as file:
-        await to_thread.run_sync(_copy, upload, file)
+async def stored(upload: UploadFile, folder: Path) -> AsyncIterator[Path]:
+    """Store the upload in a file of this folder, which is removed when the block ends."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        await to_thread.run_sync(copy_upload, upload, file)
         await upload.close()  # Starlette's own copy may be a file, too
         yield Path(file.name)
 
 
-def _copy(upload: UploadFile, file) -> None:
+def copy_upload(upload: UploadFile, file: BinaryIO) -> None:
+    """Copy the content of an upload, which stays open, to a file."""
     shutil.copyfileobj(upload.file, file, PIECE)
     file.flush()
 

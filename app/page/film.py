@@ -1,19 +1,19 @@
-"""The tab for one film: its form, and the answer to it."""
+"""One film: the form, and the answer to it."""
 
 import re
 from datetime import date, timedelta
 from typing import Any
 
-import gradio as gr
+from starlette.datastructures import FormData
 
 from app.page.pictures import Scale, bars, render
-from app.page.words import effect_on_chance, effect_on_revenue, labelled, money, name_list, plain
+from app.page.words import LABELS, effect_on_chance, effect_on_revenue, money, name_list, plain
 from boxoffice.films.companies import DEFAULT_COMPANIES
 from boxoffice.films.features import AMERICA, CERTIFICATES, CLASSIC_GENRES, GENRES, column_name
 from boxoffice.films.money import MILLION, SUCCESS_MULTIPLE
 from boxoffice.films.votes import DEFAULT_VOTES, VOTE_SOURCES
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.request import Film, faults
+from boxoffice.forecasts.request import SHOWN, Film, faults, limits
 
 LANGUAGES = {
     "English": "en",
@@ -29,7 +29,19 @@ LANGUAGES = {
     "Spanish": "es",
     "Another language": "xx",
 }
-NOT_RATED = "Not known"
+# What the form calls its fields, by their names in a request.
+ON_FORM = LABELS | {
+    "budget": "Budget, $ million",
+    "runtime": "Runtime, minutes",
+    "vote_avg": "Average vote, 0 to 10",
+    "american": "US production or co-production",
+    "cast": "Leading cast",
+    "popularity": "TMDB popularity",
+}
+TEXTS = ("title", "director", "writers", "cast", "companies")
+CHOICES = ("release_date", "original_language", "certificate", "votes_of")
+NUMBERS = ("budget", "runtime", "vote_avg", "vote_count", "popularity")
+A_BUDGET = f"a number above 0, at most {limits('budget')[1] / MILLION:,.0f} ($ million)"
 # The form asks for the companies that the models learned.
 COMPANIES_LABELS = {
     "producers": "Production companies",
@@ -89,8 +101,8 @@ def next_summer(today: date) -> date:
 def defaults(today: date) -> dict[str, Any]:
     """What the form starts with: a middling film, due next summer."""
     return {
-        **dict.fromkeys(("title", "director", "writers", "cast", "companies"), ""),
-        **dict.fromkeys(("popularity", "vote_avg", "vote_count")),
+        **dict.fromkeys(TEXTS, ""),
+        **dict.fromkeys(NUMBERS),
         "votes_of": DEFAULT_VOTES,
         "budget": 40,
         "runtime": 110,
@@ -107,80 +119,65 @@ def example(number: int, today: date) -> dict[str, Any]:
     return defaults(today) | EXAMPLES[number]
 
 
+def read_form(data: FormData) -> dict[str, Any]:
+    """The form's values as they were sent; numbers that can't be read stay text."""
+    sent = {name: str(data.get(name, "")).strip() for name in (*TEXTS, *CHOICES, *NUMBERS)}
+    return sent | {
+        **{name: _number(sent[name]) for name in NUMBERS},
+        "genres": [str(genre) for genre in data.getlist("genres")],
+        "american": "american" in data,
+    }
+
+
+def _number(text: str) -> float | str | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return int(value) if value.is_integer() else value
+
+
 def stated_film(form: dict[str, Any], companies_of: str | None) -> dict[str, Any]:
     """The form's values as fields of a request; None is not stated.
 
     `companies_of` says which companies the form asked for, see `films.companies`.
     """
-    released = (form["release_date"] or "").strip()
+    released, budget, genres = form["release_date"], form["budget"], form["genres"]
     year = re.match(r"\d{4}", released)
-    budget, genres = form["budget"], form["genres"] or []
     return {
-        "title": (form["title"] or "").strip() or None,
-        "budget": None if budget is None else budget * MILLION,
+        "title": form["title"] or None,
+        "budget": budget * MILLION if isinstance(budget, int | float) else budget,
         "runtime": form["runtime"],
         "release_year": int(year.group()) if year else None,
         "release_date": released if released and not re.fullmatch(r"\d{4}", released) else None,
-        "original_language": form["original_language"],
-        "certificate": None if form["certificate"] == NOT_RATED else form["certificate"],
+        "original_language": form["original_language"] or None,
+        "certificate": form["certificate"] or None,
         "genres": genres,
         **{column_name(genre): int(genre in genres) for genre in CLASSIC_GENRES},
         "countries": [AMERICA] if form["american"] else [],
         **{role: name_list(form[role]) for role in ("director", "writers", "cast", "companies")},
         "companies_of": companies_of,
-        **{name: form[name] for name in ("popularity", "vote_avg", "vote_count", "votes_of")},
+        **{name: form[name] for name in ("popularity", "vote_avg", "vote_count")},
+        "votes_of": form["votes_of"] or None,
     }
 
 
-def form_fields(forecasts: Forecasts, today: date) -> dict[str, gr.components.Component]:
-    """The form's components by name, drawn where this is called."""
-    start = defaults(today)
-    features = {
-        name: {feature["name"] for feature in forecasts.cards[f"revenue_{name}"]["features"]}
-        for name in ("pre_release", "classic")
-    }
-    fields: dict[str, gr.components.Component] = {}
-
-    def add(component: type[gr.components.Component], name: str, label: str, **settings) -> None:
-        fields[name] = component(label=label, value=start[name], min_width=130, **settings)
-
-    add(gr.Textbox, "title", "Title", info="Earlier films of a series are found by it.")
-    with gr.Row():
-        add(gr.Number, "budget", "Budget, $ million")
-        add(gr.Number, "runtime", "Runtime, minutes")
-    with gr.Row():
-        add(gr.Textbox, "release_date", "Release date", info="YYYY-MM-DD or YYYY")
-        certificates = {"choices": [*CERTIFICATES, NOT_RATED], "info": "American (MPA)"}
-        add(gr.Dropdown, "certificate", "Certificate", filterable=False, **certificates)
-    genres = [name for name in GENRES if f"genre_{column_name(name)}" in features["pre_release"]]
-    add(gr.CheckboxGroup, "genres", "Genres", choices=genres)
-    with gr.Row(equal_height=True):
-        languages = list(LANGUAGES.items())
-        add(gr.Dropdown, "original_language", "Language", filterable=False, choices=languages)
-        add(gr.Checkbox, "american", "US production or co-production")
-    companies = COMPANIES_LABELS[forecasts.companies_of or DEFAULT_COMPANIES]
-    for pair in (
-        {"director": "Director", "writers": "Writers"},
-        {"cast": "Leading cast", "companies": companies},
-    ):
-        with gr.Row():
-            for name, label in pair.items():
-                add(gr.Textbox, name, label, placeholder="Name, name")
-    popular = "popularity" in features["classic"]
-    after = "popularity and votes" if popular else "votes"
-    with gr.Accordion(f"After release: {after}", open=False):
-        gr.HTML(
-            '<p class="lead">When all are filled in, the model that has seen such figures '
-            "answers. It explains a film that is out; it can’t forecast one that is coming.</p>"
-        )
-        with gr.Row():
-            add(gr.Number, "vote_avg", "Average vote, 0 to 10")
-            add(gr.Number, "vote_count", "Number of votes")
-            sources = [(label, name) for name, label in VOTE_SOURCES.items()]
-            add(gr.Dropdown, "votes_of", "Voted at", filterable=False, choices=sources)
-        # A model whose data has no popularity has no use for it.
-        add(gr.Number, "popularity", "TMDB popularity", visible=popular)
-    return fields
+def form_faults(form: dict[str, Any], film: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with a film as the form stated it, by the form's fields."""
+    found: dict[str, str] = {}
+    for fault in faults(film):
+        name, text = re.fullmatch(r"([a-z_]*):? ?(.*)", fault, re.DOTALL).groups()
+        if name == "budget":
+            budget = form["budget"]
+            wrong = f"{budget!r:.{SHOWN}} is not {A_BUDGET}"
+            text = f"is missing: give {A_BUDGET}" if budget is None else wrong
+        if name == "release_year":  # it is read from the date
+            name = "release_date"
+        if found.get(name, "is missing").startswith("is missing"):
+            found[name] = text
+    return found
 
 
 class FilmAnswers:
@@ -197,23 +194,49 @@ class FilmAnswers:
         """Whether the models learned from this film."""
         return (title, year) in self._known
 
+    def examples(self) -> list[dict[str, Any]]:
+        """The examples' titles and years, and whether the models learned from them."""
+        films = [(film["title"], int(film["release_date"][:4])) for film in EXAMPLES]
+        return [
+            {"title": title, "year": year, "known": self.knows(title, year)}
+            for title, year in films
+        ]
+
+    def choices(self) -> dict[str, Any]:
+        """What the form offers: the fields that the models learned."""
+        before, after = (
+            {feature["name"] for feature in self._forecasts.cards[f"revenue_{model}"]["features"]}
+            for model in ("pre_release", "classic")
+        )
+        companies = COMPANIES_LABELS[self._forecasts.companies_of or DEFAULT_COMPANIES]
+        return {
+            "labels": ON_FORM | {"companies": companies},
+            "genres": [name for name in GENRES if f"genre_{column_name(name)}" in before],
+            "certificates": [*((name, name) for name in CERTIFICATES), ("", "Not known")],
+            "languages": [(code, name) for name, code in LANGUAGES.items()],
+            "votes": list(VOTE_SOURCES.items()),
+            # A model whose data has no popularity has no use for it.
+            "popular": "popularity" in after,
+        }
+
     def invitation(self) -> str:
         """What stands there before anything was asked."""
         text = "Describe a film and ask for its forecast, or start from one of the examples."
         return render("empty", text=text, picture=self._scale.picture())
 
-    def answer(self, form: dict[str, Any]) -> str:
-        """The forecast for the form's film, or what is wrong with the form."""
+    def answer(self, form: dict[str, Any]) -> tuple[str, dict[str, str]]:
+        """HTML of the forecast for the form's film, and what is wrong with the form by field."""
         film = stated_film(form, self._forecasts.companies_of)
-        wrong = faults(film)
+        wrong = form_faults(form, film)
         if wrong:
-            return render("faults", heading="Please check the form", faults=labelled(wrong))
+            told = [(name, ON_FORM.get(name, name), text) for name, text in wrong.items()]
+            return render("faults", heading="Please check the form", faults=told), wrong
         film = Film.model_validate(film).__dict__
         revenue, success = self._forecasts.revenue(film), self._forecasts.success(film)
         comparables = self._forecasts.comparables(film)["comparables"]
         card = self._forecasts.cards[revenue["model"]]
-        return render(
-            "film",
+        html = render(
+            "film_answer",
             about=_about(film, revenue["model"]),
             revenue=revenue,
             coverage=_coverage(card),
@@ -229,6 +252,7 @@ class FilmAnswers:
             success_bars=bars(success["drivers"], effect_on_chance),
             limits=card["not_for"],
         )
+        return html, {}
 
     def _truth(self, film: dict[str, Any]) -> str | None:
         """What is known of the film's true revenue."""

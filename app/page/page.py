@@ -1,205 +1,190 @@
 """The web page at `/ui`: forecasts for people who don't code.
 
-It asks the same `Forecasts` and `Media` as the API and needs no network: its fonts are the
-system's, its pictures inline, and Gradio's telemetry is off.
+It asks the same `Forecasts` and `Media` as the API. Its forms work without JavaScript; where there
+is some, htmx puts the answers of films and posters in place and follows the progress of a table.
 """
 
 from datetime import date
-from html import escape
 from pathlib import Path
-from typing import Any
 
-import gradio as gr
+from anyio import to_thread
 from fastapi import FastAPI
-from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from app.media import Media
-from app.page.film import EXAMPLES, FilmAnswers, example, form_fields
-from app.page.gate import PageGate
-from app.page.pictures import Scale
+from app.guard import network
+from app.page.film import EXAMPLES, FilmAnswers, defaults, example, read_form
+from app.page.jobs import Job, Jobs, JobsBusy, TooManyJobs
+from app.page.pictures import Scale, fault, render
 from app.page.poster import PosterAnswers
-from app.page.table import EXAMPLE_TABLE, answer_table, needed_columns
-from app.page.theme import theme
-from app.page.words import percent
-from app.settings import Settings
+from app.tables import score_table
+from app.uploads import shown_name, stored
+from app.workers import unless_gone
+from boxoffice.films.companies import COMPANY_LISTS
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.table_columns import FIELD_OF_COLUMN, REQUIRED_COLUMNS, TEXT_COLUMNS
+from boxoffice.forecasts.tables import Summary
 
-TITLE = "What will a film earn?"
-ICON = Path(__file__).with_name("icon.svg")
-HOUR = 3600  # seconds
-# A form is answered in milliseconds. Tables and posters have queues of their own, so as not to hold
-# it up.
-FORMS_AT_ONCE, TABLES_AT_ONCE, POSTERS_AT_ONCE = 8, 1, 1
-MOST_WAITING = 100
-# Screen readers speak what appears; on a phone, where it stands below the form, it is brought up.
-ANNOUNCED = "element.setAttribute('aria-live', 'polite')"
-BROUGHT_UP = """() => {
-  const answer = [...document.querySelectorAll('[aria-live=polite]')].find(e => e.offsetParent);
-  if (answer && answer.getBoundingClientRect().top > innerHeight * 0.6) answer.scrollIntoView();
-}"""
-SHOWN = {"fn": None, "js": BROUGHT_UP}
-LEFT, RIGHT = {"scale": 5, "min_width": 300}, {"scale": 6, "min_width": 300}  # of a tab
+STATIC = Path(__file__).with_name("static")
+ONE_FILE = {"max_files": 1, "max_fields": 1}  # of a form
+FORMATS = ("csv", "parquet")
+OPTIONAL = [
+    name
+    for name in dict.fromkeys((*TEXT_COLUMNS, *FIELD_OF_COLUMN))
+    if name not in REQUIRED_COLUMNS
+]
+IMAGES = "JPEG, PNG, WebP, GIF, BMP and AVIF are read."
 
 
-def build(forecasts: Forecasts, media: Media) -> gr.Blocks:
-    """The page, not yet served."""
-    scale = Scale(forecasts.known_films)
-    # What was uploaded is deleted within two hours.
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
-        gr.HTML(
-            f'<header class="masthead"><h1>{TITLE}</h1><p>A forecast of worldwide revenue from '
-            "what is known of a film, with its range and what moved it.</p></header>"
-        )
-        with gr.Tabs():
-            with gr.Tab("A film"):
-                _film_tab(forecasts, scale)
-            with gr.Tab("Many films"):
-                _table_tab(forecasts)
-            with gr.Tab("A poster"):
-                _poster_tab(media, scale)
-        gr.HTML(f'<footer class="colophon"><p>{_colophon(forecasts)}</p></footer>')
-    page.queue(max_size=MOST_WAITING, api_open=False)
-    return page
+class Parts:
+    """Answers with the parts of the page, and with what stands on all of them."""
+
+    def __init__(self, app: FastAPI):
+        self._shared = {
+            "colophon": _colophon(app.state.forecasts),
+            "most_upload": app.state.settings.max_upload,
+        }
+
+    def shown(self, request: Request, part: str, status: int = 200, **values) -> HTMLResponse:
+        return HTMLResponse(render(part, root=root(request), **self._shared, **values), status)
 
 
-def mount(app: FastAPI, forecasts: Forecasts, settings: Settings) -> None:
+def root(request: Request) -> str:
+    """The path of the page, with the prefix that the service is mounted at."""
+    return request.scope.get("root_path", "") + "/ui"
+
+
+def mount(app: FastAPI) -> None:
     """Serve the page of this app at `/ui`."""
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> FileResponse:
-        return FileResponse(ICON, media_type="image/svg+xml")
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
-    gr.mount_gradio_app(
-        app,
-        build(forecasts, app.state.media),
-        path="/ui",
-        max_file_size=settings.max_upload,
-        theme=theme(),
-        css_paths=[Path(__file__).with_name("page.css")],
-        footer_links=[],
-        run_history=False,
-        show_error=False,
-        app_kwargs={"middleware": [Middleware(PageGate)]},
-        ssr_mode=False,
-        mcp_server=False,
+    app.mount("/ui/static", StaticFiles(directory=STATIC))
+    parts, scale = Parts(app), Scale(app.state.forecasts.known_films)
+    _add_film(app, parts, scale)
+    _add_tables(app, parts)
+    _add_poster(app, parts, scale)
+
+
+def _add_film(app: FastAPI, parts: Parts, scale: Scale) -> None:
+    answers = FilmAnswers(app.state.forecasts, scale)
+    about = {"examples": answers.examples(), "choices": answers.choices()}
+    invitation = answers.invitation()
+
+    @app.get("/ui", include_in_schema=False)
+    async def film(request: Request):
+        values = {"form": defaults(date.today()), "faults": {}, "answer": invitation}
+        return parts.shown(request, "film", **about, **values)
+
+    @app.post("/ui", include_in_schema=False)
+    async def film_asked(request: Request):
+        async with request.form(max_fields=100) as sent:
+            number = str(sent.get("example", ""))
+            chosen = number in map(str, range(len(EXAMPLES)))
+            form = example(int(number), date.today()) if chosen else read_form(sent)
+        answer, faults = await to_thread.run_sync(answers.answer, form)
+        values = {"form": form, "faults": faults, "answer": answer}
+        return parts.shown(request, "film", 422 if faults else 200, **about, **values)
+
+
+def _add_tables(app: FastAPI, parts: Parts) -> None:
+    workers = app.state.tables
+    columns = render(
+        "columns",
+        required=REQUIRED_COLUMNS,
+        optional=OPTIONAL,
+        learned=COMPANY_LISTS.get(app.state.forecasts.companies_of),
     )
 
+    async def score(job: Job) -> Summary:
+        files = job.source, job.kind, job.scored, job.kind
+        return await score_table(workers, job.client, *files, job.count)
 
-def _film_tab(forecasts: Forecasts, scale: Scale) -> None:
-    answers = FilmAnswers(forecasts, scale)
-    today = date.today()
-    with gr.Row():
-        with gr.Column(**LEFT):
-            gr.HTML('<p class="lead">Start from an example, or describe your own film.</p>')
-            with gr.Row(equal_height=True):
-                look = {"size": "sm", "min_width": 96, "elem_classes": "example"}
-                buttons = [gr.Button(_example_label(film, answers), **look) for film in EXAMPLES]
-            fields = form_fields(forecasts, today)
-            ask = gr.Button("Forecast", variant="primary")
-        with gr.Column(**RIGHT):
-            result = _answer("film", answers.invitation())
+    jobs = Jobs(score, app.state.settings.tables)
 
-    def answer(*values):
-        return answers.answer(dict(zip(fields, values, strict=True)))
+    def refused(request: Request, status: int, heading: str, text: str) -> Response:
+        return parts.shown(request, "films", status, answer=fault(heading, text))
 
-    asked = {
-        "fn": answer,
-        "inputs": list(fields.values()),
-        "outputs": result,
-        "concurrency_limit": FORMS_AT_ONCE,
-        "concurrency_id": "film",
-        "show_progress": "minimal",
-        "api_visibility": "private",
-    }
-    typed = [field.submit for field in fields.values() if isinstance(field, gr.Textbox | gr.Number)]
-    gr.on([ask.click, *typed], **asked).then(**SHOWN)
-    for number, button in enumerate(buttons):
-        film = example(number, today)
-        values = [film[name] for name in fields]
-        button.click(
-            lambda values=values: values,
-            outputs=list(fields.values()),
-            concurrency_id="film",
-            show_progress="hidden",
-            api_visibility="private",
-        ).then(**asked).then(**SHOWN)
+    @app.get("/ui/films", include_in_schema=False)
+    async def films(request: Request):
+        return parts.shown(request, "films", answer=columns)
 
+    @app.post("/ui/films", include_in_schema=False)
+    async def films_asked(request: Request):
+        client = network(request.scope)
+        try:
+            jobs.check(client)
+            async with request.form(**ONE_FILE) as sent:
+                file = _file(sent.get("file"))
+                if file is None:
+                    text = "A CSV or Parquet file with a row per film."
+                    return refused(request, 422, "Please choose a file", text)
+                kind = shown_name(file).rpartition(".")[2].lower()
+                if kind not in FORMATS:
+                    text = "Only .csv and .parquet files are read."
+                    return refused(request, 422, "This file can’t be used", text)
+                job = await jobs.start(file, kind, client, app.state.temporary)
+        except JobsBusy as busy:
+            status = 429 if isinstance(busy, TooManyJobs) else 503
+            answer = refused(request, status, "Please try again later", str(busy))
+            answer.headers["Retry-After"] = "30"
+            return answer
+        return RedirectResponse(f"{root(request)}/films/{job.id}", 303)
 
-def _table_tab(forecasts: Forecasts) -> None:
-    with gr.Row():
-        with gr.Column(**LEFT):
-            gr.HTML(
-                '<p class="lead">A CSV or Parquet file with a row per film, in the columns of the '
-                "TMDB 5000 data. It comes back with a forecast in every row, or the reason why "
-                "there is none.</p>"
-            )
-            gr.DownloadButton("Download an example CSV", EXAMPLE_TABLE, size="sm")
-            upload = gr.File(label="CSV or Parquet file", file_types=[".csv", ".parquet"])
-            ask = gr.Button("Forecast all films", variant="primary")
-        with gr.Column(**RIGHT):
-            result = _answer("table", needed_columns(forecasts.companies_of))
-            download = gr.DownloadButton("Download the forecasts", visible=False)
+    def found(id: str) -> Job:
+        job = jobs.find(id)
+        if job is None:
+            raise HTTPException(404, "there is no such table: its files are deleted after an hour")
+        return job
 
-    def answer(upload: str | None, progress=gr.Progress()):  # noqa: B008
-        html, path = answer_table(forecasts, upload, progress)
-        return html, gr.DownloadButton(value=path, visible=path is not None)
+    @app.get("/ui/films/{id}", include_in_schema=False)
+    async def job(request: Request, id: str):
+        return parts.shown(request, "job", job=found(id))
 
-    ask.click(
-        answer,
-        upload,
-        [result, download],
-        concurrency_limit=TABLES_AT_ONCE,
-        concurrency_id="table",
-        show_progress_on=result,
-        api_visibility="private",
-    ).then(**SHOWN)
+    @app.get("/ui/films/{id}/forecasts", include_in_schema=False)
+    async def download(id: str):
+        job = found(id)
+        if job.summary is None:
+            raise HTTPException(404, "this table has no forecasts")
+        stem = job.name.rpartition(".")[0] or "films"
+        return FileResponse(job.scored, filename=f"{stem}-forecasts.{job.kind}")
 
 
-def _poster_tab(media: Media, scale: Scale) -> None:
-    answers = PosterAnswers(media, scale)
-    with gr.Row():
-        with gr.Column(**LEFT):
-            gr.HTML('<p class="lead">A poster alone: what would a film with it earn?</p>')
-            upload = gr.Image(
-                label="Poster", sources=["upload"], type="filepath", image_mode=None, height=380
-            )
-            ask = gr.Button("Forecast from the poster", variant="primary")
-        with gr.Column(**RIGHT):
-            result = _answer("poster", answers.invitation())
-    ask.click(
-        answers.answer,
-        upload,
-        result,
-        preprocess=False,  # Gradio would open the image; the model's own reader has limits
-        concurrency_limit=POSTERS_AT_ONCE,
-        concurrency_id="poster",
-        api_visibility="private",
-    ).then(**SHOWN)
+def _add_poster(app: FastAPI, parts: Parts, scale: Scale) -> None:
+    answers = PosterAnswers(app.state.media, scale)
+
+    @app.get("/ui/poster", include_in_schema=False)
+    async def poster(request: Request):
+        return parts.shown(request, "poster", answer=answers.invitation())
+
+    @app.post("/ui/poster", include_in_schema=False)
+    async def poster_asked(request: Request):
+        async with request.form(**ONE_FILE) as sent:
+            file = _file(sent.get("file"))
+            if file is None:
+                answer, status = fault("Please choose an image", IMAGES), 422
+            else:
+                async with stored(file, app.state.temporary) as path:
+                    ask = answers.answer(path, shown_name(file), network(request.scope))
+                    answer, status = await unless_gone(request, ask)
+        return parts.shown(request, "poster", status, answer=answer)
 
 
-def _answer(tab: str, invitation: str) -> gr.HTML:
-    return gr.HTML(invitation, elem_id=f"{tab}-answer", js_on_load=ANNOUNCED)
+def _file(sent: UploadFile | str | None) -> UploadFile | None:
+    """The file of a form; a browser sends one without a name where none was chosen."""
+    return sent if isinstance(sent, UploadFile) and sent.filename else None
 
 
-def _example_label(film: dict[str, Any], answers: FilmAnswers) -> str:
-    year = int(film["release_date"][:4])
-    seen = "learned from" if answers.knows(film["title"], year) else "new to the models"
-    return f"{film['title']} ({year})\n{seen}"
-
-
-def _colophon(forecasts: Forecasts) -> str:
+def _colophon(forecasts: Forecasts) -> dict:
     card = forecasts.cards["revenue_pre_release"]
-    films, source = card["training_rows"], escape(card["source"])
-    near = card.get("backtest", {}).get("h1_2")
-    measured = (
-        f"In a backtest, {percent(near['within_2'])} of the films a year or two ahead earned "
-        "between half and twice the forecast. "
-        if near
-        else ""
-    )
-    return (
-        f"Learned from {films:,} films of the source {source}, released until "
-        f"{card['trained_until']}. {measured}Dollars are those of the film’s time; years to come "
-        "have the prices of today. Uploads are deleted within two hours."
-    )
+    return {
+        "films": card["training_rows"],
+        "source": card["source"],
+        "until": card["trained_until"],
+        "near": card.get("backtest", {}).get("h1_2"),
+    }

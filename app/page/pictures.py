@@ -40,7 +40,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
-for _filter in (words.money, words.short_money, words.percent, words.in_ten):
+for _filter in (words.money, words.short_money, words.percent, words.in_ten, words.size):
     _TEMPLATES.filters[_filter.__name__] = _filter
 
 
@@ -51,7 +51,7 @@ def render(template: str, **values) -> str:
 
 def fault(heading: str, text: str) -> str:
     """HTML that says what is wrong."""
-    return render("faults", heading=heading, faults=[("", text)])
+    return render("faults", heading=heading, faults=[("", "", text)])
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Scale:
             "below": f"{self.share_below(usd):.0%}",
             "place": self.place(usd),
             "left": self.place(interval["lower"]),
-            "right": round(100 - self.place(interval["upper"]), 2),
+            "width": round(self.place(interval["upper"]) - self.place(interval["lower"]), 2),
         }
         return picture
 

@@ -1,10 +1,10 @@
-"""The tab for a poster: the answer to it."""
+"""A poster: the answer to it."""
 
 from pathlib import Path
-from typing import Any
 
-from app.media import Media, MediaBusy, MediaUnavailable
+from app.media import Media, MediaUnavailable
 from app.page.pictures import Scale, fault, render
+from app.workers import Busy, OutOfTime
 from boxoffice.media.files import MediaError
 
 UNREADABLE = "Posters can’t be read here"
@@ -24,23 +24,27 @@ class PosterAnswers:
         text = "Choose a poster and ask what it suggests."
         return render("empty", text=text, picture=self._scale.picture())
 
-    def answer(self, upload: Any) -> str:
-        """The forecast for an image, or why there is none."""
-        path = (upload or {}).get("path")
-        if path is None:
-            return fault("Please choose an image", "JPEG, PNG, WebP, GIF, BMP and AVIF are read.")
+    async def answer(self, path: Path, name: str, client: str) -> tuple[str, int]:
+        """HTML of the forecast for an image, or why there is none, and its HTTP status.
+
+        `name` is what its sender calls it, and `client` the sender's address.
+        """
         try:
-            revenue = self._media.poster(Path(path))
+            revenue = await self._media.poster(path, client)
         except MediaUnavailable as error:
-            return fault(UNREADABLE, str(error))
-        except MediaBusy as error:
-            return fault("Another poster is being looked at", str(error))
+            return fault(UNREADABLE, str(error)), 503
+        except Busy as error:
+            return fault("Please try again later", str(error)), 503
+        except OutOfTime as error:
+            return fault("This image takes too long to read", str(error)), 504
         except MediaError as error:
-            return fault("This image can’t be used", str(error))
-        return render(
-            "poster",
+            return fault("This image can’t be used", str(error)), 422
+        html = render(
+            "poster_answer",
+            name=name,
             revenue=revenue,
             stand_in=self._media.cards["poster"]["media"] == "stand_in",
             picture=self._scale.picture(revenue),
             limits=revenue["warnings"],
         )
+        return html, 200

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterable
 
 from boxoffice.films.money import usd_in_words
 from boxoffice.forecasts.drivers import MOST_EFFECT
@@ -15,7 +14,6 @@ LABELS = {name: name.replace("_", " ").capitalize() for name in Film.model_field
     "vote_count": "Number of votes",
     "votes_of": "Voted at",
 }
-_ON_FORM = LABELS | {"release_year": LABELS["release_date"]}  # the year is read from the date
 _NAME = re.compile(r"[a-z_]*")
 
 
@@ -36,6 +34,11 @@ def percent(share: float) -> str:
     if share > 0.99:
         return "over 99%"
     return f"{share:.0%}"
+
+
+def size(count: int) -> str:
+    """Bytes in mebibytes: 52428800 -> '50 MiB'."""
+    return f"{count / 2**20:,.1f}".removesuffix(".0") + " MiB"
 
 
 def in_ten(share: float) -> str:
@@ -67,14 +70,3 @@ def plain(warning: str) -> str:
     """A warning that starts with a field's name, with what the form calls it."""
     name = _NAME.match(warning).group()
     return LABELS[name] + warning[len(name) :] if name in LABELS else warning
-
-
-def labelled(faults: Iterable[str]) -> list[tuple[str, str]]:
-    """Faults of `request.faults` as pairs of the form's label and the fault, one per label."""
-    found: dict[str, str] = {}
-    for fault in faults:
-        name = _NAME.match(fault).group()
-        label, text = _ON_FORM.get(name, name), fault[len(name) :].lstrip(": ")
-        if found.get(label, "is missing").startswith("is missing"):
-            found[label] = text
-    return list(found.items())

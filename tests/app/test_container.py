@@ -147,7 +147,7 @@ def test_the_media_models_packages_are_installed_when_asked_for(tmp_path, media,
 
 
 def test_the_image_answers(service):
-    assert [service.get(path).status_code for path in ("/", "/health", "/ui/")] == [200] * 3
+    assert [service.get(path).status_code for path in ("/", "/health", "/ui")] == [200] * 3
     answer = service.post("/predict/revenue", json=CLASSIC)
     assert answer.status_code == 200
     assert answer.json()["interval"]["lower"] < answer.json()["interval"]["upper"]

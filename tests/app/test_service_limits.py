@@ -21,6 +21,7 @@ from serving import CLASSIC, PATIENCE, WATCHED, eventually, get, post, serving
 from app.main import create_app
 from app.middleware import Rules
 from app.settings import Settings, SettingsError
+from app.temporary import PREFIX
 from boxoffice.forecasts.request import expected
 
 JSON = {"Content-Type": "application/json"}
@@ -59,8 +60,8 @@ def server(models, tmp_path_factory):
 
 
 def left(server):
-    """Uploads that lie on the disk; torch, once loaded, has files of its own there."""
-    return [path.name for path in server.temporary.iterdir() if path.is_file()]
+    """Uploads that lie on the disk."""
+    return [path for path in server.temporary.glob(f"{PREFIX}*/**/*") if path.is_file()]
 
 
 # Bodies
@@ -556,7 +557,10 @@ def test_a_disk_that_is_full_is_told(full_disk, path):
 
 
 def test_a_page_takes_what_an_upload_may_be():
-    assert Rules(Settings(max_upload=7, max_table=9)).of("/ui/upload").max_body == 7
+    rules = Rules(Settings(max_upload=7, max_body=5))
+    taken = {path: rules.of(path).max_body for path in ("/ui", "/ui/films", "/ui/poster")}
+    assert taken == {"/ui": 5, "/ui/films": 7, "/ui/poster": 7}
+    assert rules.of("/ui/films/an-id/forecasts").label == "/ui/films"
 
 
 def test_settings_come_from_the_environment(monkeypatch):

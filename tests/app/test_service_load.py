@@ -183,4 +183,4 @@ def test_many_clients_get_right_answers_in_the_same_memory(server, models, tmp_p
     assert malformed_share / sum(seen.values()) == pytest.approx(1 / MALFORMED_EVERY, abs=0.03)
     assert after - before < MOST_GROWTH
     assert {line["status"] for line in server.lines()} <= {200, 404, 405, 413, 415, 422}
-    assert not list(server.temporary.iterdir())
+    assert not [path for path in server.temporary.rglob("*") if path.is_file()]
