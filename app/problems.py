@@ -88,10 +88,10 @@ def answer_problems(app: FastAPI) -> None:
         return answer(request.scope, error.status_code, error.detail, error.headers)
 
     async def busy(request: Request, error: Busy) -> Response:
-        return problem(503, str(error), request.scope["request_id"], {"Retry-After": RETRY_AFTER})
+        return await failed(request, HTTPException(503, str(error), {"Retry-After": RETRY_AFTER}))
 
     async def late(request: Request, error: OutOfTime) -> Response:
-        return problem(504, str(error), request.scope["request_id"])
+        return await failed(request, HTTPException(504, str(error)))
 
     app.add_exception_handler(Busy, busy)
     app.add_exception_handler(OutOfTime, late)

@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         None, description="POST requests that a client may send, such as 60/minute"
     )
     frame_ancestors: str = Field(
-        "'none'", pattern=r"^[^;,\s]+( [^;,\s]+)*$", description="sites that may frame the service"
+        "'none'",
+        pattern=r"^[!-~&&[^;,]]+( [!-~&&[^;,]]+)*$",  # it stands in a header
+        description="sites that may frame the service",
     )
 
     @classmethod

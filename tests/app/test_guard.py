@@ -82,7 +82,9 @@ def test_the_sites_that_may_frame_the_service_are_a_setting(locked):
     assert policy["frame-ancestors"] == "'self' https://huggingface.co"
 
 
-@pytest.mark.parametrize("value", ["'self'; script-src *", "a\r\nX-Other: 1", "https://a, b", " "])
+@pytest.mark.parametrize(
+    "value", ["'self'; script-src *", "a\r\nX-Other: 1", "https://a, b", " ", "https://ä.org"]
+)
 def test_that_setting_adds_nothing_else_to_the_header(monkeypatch, value):
     monkeypatch.setenv("BOXOFFICE_FRAME_ANCESTORS", value)
     with pytest.raises(SettingsError, match="BOXOFFICE_FRAME_ANCESTORS"):

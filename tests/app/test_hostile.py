@@ -62,7 +62,7 @@ def server(models, tmp_path_factory):
             while honest(server, what).status_code == 503 and time.monotonic() < until:
                 time.sleep(0.2)  # the model is being loaded
         yield server
-        assert not [path for path in server.temporary.iterdir() if path.is_file()]
+        assert not [path for path in server.temporary.rglob("*") if path.is_file()]
 
 
 @pytest.fixture(scope="module")

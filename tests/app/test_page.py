@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import httpx
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
@@ -778,6 +779,21 @@ def test_an_upload_that_fails_leaves_nothing(small, path, name, sent):
     assert eventually(lambda: not files_of(small.app), 10)
     assert eventually(lambda: open_spools() <= small.spools, 10)
     assert get(f"{small.address}/ui").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ui/films", "/ui/poster"])
+def test_a_disk_that_is_full_is_told(models, tmp_path, path):
+    """Files of this service may not grow beyond a limit set from outside."""
+    server = Server(models, tmp_path, page=1).start().wait()
+    try:
+        most = (1_500_000, 1_500_000)
+        psutil.Process(server.process.pid).rlimit(psutil.RLIMIT_FSIZE, most)
+        answered = post(server.address + path, files={"file": ("a.csv", LARGE)})
+        assert answered.status_code == 507
+        assert "there is no room on the disk" in answered.text
+        assert not [file for file in server.temporary.rglob("*") if file.is_file()]
+    finally:
+        server.stop()
 
 
 def test_what_a_killed_service_leaves_is_removed_by_the_next(models, tmp_path):
