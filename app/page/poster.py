@@ -39,12 +39,14 @@ class PosterAnswers:
             return fault("This image takes too long to read", str(error)), 504
         except MediaError as error:
             return fault("This image can’t be used", str(error)), 422
+        card = self._media.cards["poster"]
         html = render(
             "poster_answer",
             name=name,
             revenue=revenue,
-            stand_in=self._media.cards["poster"]["media"] == "stand_in",
+            stand_in=card["media"] == "stand_in",
+            warnings=[text for text in revenue["warnings"] if text not in card["not_for"]],
             picture=self._scale.picture(revenue),
-            limits=revenue["warnings"],
+            limits=card["not_for"],
         )
         return html, 200

@@ -350,6 +350,16 @@ def scored(app, table):
     return out.getvalue()
 
 
+def test_forecasts_that_need_care_are_counted(address):
+    rows = "".join(f"{budget},2027-06-18,90\n" for budget in (3e7, 300, 4e7))
+    job = finished(address, send(address, f"budget,release_date,runtime\n{rows}".encode()))
+    assert "3 forecasts need care" in get(job).text  # all come long after the known films
+    rows = "30000000,2005-06-18,90\n300,2005-06-18,90\n"
+    job = finished(address, send(address, f"budget,release_date,runtime\n{rows}".encode()))
+    assert "1 forecast needs care" in get(job).text
+    assert "below $10,000" in get(f"{job}/forecasts").text
+
+
 def test_a_parquet_file_comes_back_as_one(address, app, tmp_path):
     table = tmp_path / "films.parquet"
     pd.read_csv(EXAMPLE_TABLE).drop(columns="title").to_parquet(table)
@@ -515,9 +525,10 @@ def test_a_poster_is_answered(browser, address, app, tmp_path, scripts, needs_po
         page.get_by_role("button", name="Forecast from the poster").click()
         shown = answer(page)
         expect(page.locator("#answer")).to_be_focused()
-        stand_in = app.state.media.cards["poster"]["media"] == "stand_in"
         warnings = shown.get_by_role("region", name="Warnings")
-        assert warnings.count() == int(stand_in)  # nobody takes such a figure for a forecast
+        expect(warnings).to_contain_text("is unlike the posters that the model learned from")
+        if app.state.media.cards["poster"]["media"] == "stand_in":
+            expect(warnings).to_contain_text("drawn stand-ins")
         assert re.fullmatch(r"\$[\d.]+ (m|b)illion", shown.locator(".figure").inner_text())
         expect(shown.locator(".limits")).to_contain_text("not for")
         expect(shown.locator(".about")).to_have_text("the poster.jpg")

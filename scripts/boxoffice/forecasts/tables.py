@@ -56,6 +56,7 @@ class Summary:
     rows: int = 0
     scored: int = 0
     rejected: int = 0
+    warned: int = 0
     films: list[dict[str, Any]] = field(default_factory=list)
     faulty: list[dict[str, Any]] = field(default_factory=list)
 
@@ -72,6 +73,7 @@ class Summary:
                 shown.append({"number": self.rows + row + 1, **_values(chunk, row)})
         self.rows += chunk.num_rows
         self.rejected += len(faults)
+        self.warned += chunk.num_rows - chunk["warnings"].null_count
         self.scored += chunk.num_rows - len(faults)
 
 
