@@ -158,24 +158,24 @@ class Worker:
         It gets ready all the same where nobody waits any longer.
         """
         while not self._ready:
-            # Nothing is taken, so that a thread that is left behind does no harm.
-            self._ready = await to_thread.run_sync(self._pipe.poll, 1, abandon_on_cancel=True)
-            if self._ready:
-                await self._take()
+            # Only look: a thread that is left behind must not take what comes.
+            if await to_thread.run_sync(self._pipe.poll, 1, abandon_on_cancel=True):
+                self._received()
+                self._ready = True
 
     async def _next(self) -> Any:
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._take()
+                # A thread that is left behind ends when the process is killed.
+                return await to_thread.run_sync(self._received, abandon_on_cancel=True)
         except TimeoutError as error:
             raise OutOfTime(f"no answer within {self._timeout:g} seconds") from error
 
-    async def _take(self) -> Any:
+    def _received(self) -> Any:
         try:
-            # A thread that is left behind ends when the process is killed.
-            return await to_thread.run_sync(self._pipe.recv, abandon_on_cancel=True)
+            return self._pipe.recv()
         except (EOFError, ConnectionError) as error:
-            await to_thread.run_sync(self._process.join)
+            self._process.join()
             if self._process.exitcode == 1:
                 raise RuntimeError("a worker failed; what it printed says how") from error
             raise OutOfMemory from error  # native code aborts, or the system kills the process

@@ -628,7 +628,7 @@ def test_no_request_breaks_the_service(described, method, path, mode):
     @given(described[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=60, deadline=None, derandomize=True, database=None)
     def ask(case):
-        answer = case.call_and_validate(checks=checks)
+        answer = case.call_and_validate(checks=checks, timeout=PATIENCE)
         assert answer.headers["x-request-id"]
 
     ask()
