@@ -60,7 +60,9 @@ def network(scope: Scope) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    return host if address.version == 4 else str(ipaddress.ip_network(f"{host}/64", strict=False))
+    address = getattr(address, "ipv4_mapped", None) or address
+    size = 64 if address.version == 6 else 32
+    return str(ipaddress.ip_network((address, size), strict=False).network_address)
 
 
 def _stated_key(headers: dict[bytes, bytes]) -> bytes:

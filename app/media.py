@@ -193,7 +193,7 @@ class Media:
             raise Busy(f"the {name} model is being loaded: try again in some seconds")
         try:
             model = await loading
-        except MediaUnavailable:
+        except Exception:
             self._models.pop(name, None)  # the next who asks has it tried anew
             raise
         return await asyncio.get_running_loop().run_in_executor(self._networks, ask, model)

@@ -100,14 +100,15 @@ def _page_rules(settings: Settings) -> list[Rule]:
     from app.page.problem import problem_page  # with the page off, its templates aren't needed
 
     time, small, upload = settings.timeout, settings.max_body, settings.max_upload
-    # Else a browser may show an old stylesheet, or somebody's forecast after they have left.
-    fresh = ((b"cache-control", b"no-cache"),)
-    page = {"headers": _headers(settings, OF_PAGE) + fresh, "problem": problem_page}
+    # Else a browser may show somebody's forecast after they have left, or an old stylesheet.
+    headers, unkept = _headers(settings, OF_PAGE), (b"cache-control", b"no-store")
+    page = {"headers": (*headers, unkept), "problem": problem_page}
+    static = page | {"headers": (*headers, (b"cache-control", b"no-cache"))}
     return [
         Rule("/ui", small, time, body=FIELDS, **page),
         Rule("/ui/films", upload, time, body=FORM, stream=True, **page),
         Rule("/ui/poster", upload, time, body=FORM, **page),
-        Rule("/ui/static", small, time, **page),
+        Rule("/ui/static", small, time, **static),
     ]
 
 

@@ -16,9 +16,10 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 def _check_rate(text: str) -> str:
-    from limits import parse  # takes a while, and few services need it
+    from limits import parse_many  # takes a while, and few services need it
 
-    parse(text)
+    if len(parse_many(text)) > 1:
+        raise ValueError("state one rate")
     return text
 
 

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
 
 NICENESS = 10  # requests for one film, which take a millisecond, go first
+OUT_OF_MEMORY = 2  # a worker's exit status
 # Not a fork, which would inherit locks that the service's threads hold.
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -101,8 +102,10 @@ class Workers:
                 yield worker
             finally:
                 if worker.busy:
-                    with CancelScope(shield=True):
-                        await to_thread.run_sync(worker.restart)
+                    worker.kill()
+                    worker = self._new()
+                    # Nobody waits for it, so that no cancellation comes between.
+                    asyncio.get_running_loop().run_in_executor(None, worker.start)
                 self._idle.append(worker)
 
 
@@ -113,23 +116,22 @@ class Worker:
         self.busy = False  # until all answers to a job have been taken
         self._make, self._memory, self._timeout = make, memory, timeout
         self._process: SpawnProcess | None = None
+        self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start the process, unless it runs."""
-        if self._process is None or not self._process.is_alive():
-            self._pipe, theirs = SPAWN.Pipe()
-            arguments = theirs, self._make, self._memory
-            self._process = SPAWN.Process(target=_work, args=arguments, daemon=True)
-            self._process.start()
-            theirs.close()
-            self._ready = False
+        """Start the process, unless it runs; from any thread."""
+        with self._starting:
+            if self._process is None or not self._process.is_alive():
+                self._pipe, theirs = SPAWN.Pipe()
+                arguments = theirs, self._make, self._memory
+                self._process = SPAWN.Process(target=_work, args=arguments, daemon=True)
+                self._process.start()
+                theirs.close()
+                self._ready = False
 
-    def restart(self) -> None:
-        """End the process, whatever it does, and start another."""
+    def kill(self) -> None:
+        """End the process for good, whatever it does."""
         self._process.kill()
-        self._process.join()
-        self.busy = False
-        self.start()
 
     async def ask(self, *job: Any) -> AsyncIterator[Any]:
         """The answers to a job, which is what the worker's function is called with.
@@ -147,7 +149,7 @@ class Worker:
         self._pipe.send(job)
         while (answer := await self._next()) is not ...:
             if isinstance(answer, Exception):
-                self.busy = isinstance(answer, OutOfMemory)
+                self.busy = False
                 raise answer
             yield answer
         self.busy = False
@@ -186,6 +188,8 @@ def _work(pipe: Connection, make: Callable[[], Answer], memory: int) -> None:
     threading.Thread(target=_end_with_the_service, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
     os.nice(NICENESS)
+    with suppress(OSError):  # where memory is short, Linux shall end this process first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     answers = make()
     settle()
     _limit_memory(memory)
@@ -202,8 +206,8 @@ def _do(answers: Answer, pipe: Connection) -> None:
         for answer in answers(*job):
             pipe.send(answer)
         pipe.send(...)
-    except MemoryError:
-        pipe.send(OutOfMemory())
+    except MemoryError:  # too little may be left to tell it
+        os._exit(OUT_OF_MEMORY)
     except Exception as error:
         pipe.send(ExceptionWithTraceback(error, error.__traceback__))
 

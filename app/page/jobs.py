@@ -4,8 +4,9 @@ import asyncio
 import logging
 import secrets
 import shutil
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from anyio import to_thread
@@ -16,7 +17,9 @@ from app.workers import Busy, OutOfTime
 from boxoffice.forecasts.tables import Format, Summary, TableError
 
 HOUR = 3600  # seconds
-MOST_KEPT = 20  # jobs whose files are kept at the same time
+MOST_KEPT, MOST_OF_CLIENT = 20, 3  # jobs whose files are kept at the same time
+MOST_UNSEEN = 300  # seconds that nobody looks at a job until it is given up
+MOST_BYTES = 20  # of forecasts, for each byte of the largest upload
 
 
 class JobsBusy(Exception):
@@ -31,7 +34,8 @@ class TooManyJobs(JobsBusy):
 class Job:
     """A table and what became of it: a `summary` or a `fault`, or neither yet.
 
-    `name` is the client's name of the file, and `rows` the number of rows scored so far.
+    `name` is the client's name of the file, `most` the bytes that its forecasts may take, `rows`
+    the number of rows scored so far, and `seen` when somebody last looked (monotonic clock).
     """
 
     id: str
@@ -39,7 +43,9 @@ class Job:
     name: str
     kind: Format
     folder: Path
+    most: int
     rows: int = 0
+    seen: float = field(default_factory=time.monotonic)
     summary: Summary | None = None
     fault: str | None = None
 
@@ -56,7 +62,20 @@ class Job:
         return self.folder / f"forecasts.{self.kind}"
 
     def count(self, rows: int) -> None:
+        """Note the progress.
+
+        Raises
+        ------
+        TableError
+            If nobody looks at the job any more, or its forecasts fill the disk.
+        """
         self.rows = rows
+        if time.monotonic() - self.seen > MOST_UNSEEN:
+            raise TableError("nobody has asked for it for some minutes")
+        if self.scored.stat().st_size > self.most:
+            raise TableError(
+                "its forecasts take too much room on the disk: split it, or leave out columns"
+            )
 
 
 class Jobs:
@@ -68,15 +87,20 @@ class Jobs:
         Scores `source` of a job into `scored`, and tells `count` the number of rows so far.
     most : int
         Jobs that run at the same time.
+    most_upload : int
+        Bytes of the largest table.
     """
 
-    def __init__(self, score: Callable[[Job], Awaitable[Summary]], most: int):
-        self._score, self._most = score, most
+    def __init__(self, score: Callable[[Job], Awaitable[Summary]], most: int, most_upload: int):
+        self._score, self._most, self._most_bytes = score, most, MOST_BYTES * most_upload
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task] = set()  # the event loop itself doesn't hold them
 
     def find(self, id: str) -> Job | None:
-        return self._jobs.get(id)
+        job = self._jobs.get(id)
+        if job is not None:
+            job.seen = time.monotonic()
+        return job
 
     def check(self, client: str) -> None:
         """Whether the client may start a job.
@@ -101,7 +125,7 @@ class Jobs:
             If there is no room for the file.
         """
         id = secrets.token_urlsafe(16)
-        job = Job(id, client, shown_name(upload), kind, folder / id)
+        job = Job(id, client, shown_name(upload), kind, folder / id, self._most_bytes)
         job.folder.mkdir()
         try:
             with job.source.open("wb") as file:
@@ -125,9 +149,12 @@ class Jobs:
             full = isinstance(error, OSError) and error.errno in DISK_IS_FULL
             job.fault = "there is no room on the disk for it" if full else "the service failed"
             logging.getLogger("uvicorn.error").exception("a table could not be scored")
-        job.source.unlink(missing_ok=True)
-        ended = [job.id for job in self._jobs.values() if not job.running]
-        for id in ended[:-MOST_KEPT]:
+        for path in (job.source,) if job.summary else (job.source, job.scored):
+            path.unlink(missing_ok=True)
+        self._jobs[job.id] = self._jobs.pop(job.id)  # in the order of their ends
+        ended = [each for each in self._jobs.values() if not each.running]
+        own = [each for each in ended if each.client == job.client]
+        for id in {each.id for each in (*own[:-MOST_OF_CLIENT], *ended[:-MOST_KEPT])}:
             self._forget(id)
         asyncio.get_running_loop().call_later(HOUR, self._forget, job.id)
 

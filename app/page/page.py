@@ -105,7 +105,7 @@ def _add_tables(app: FastAPI, parts: Parts) -> None:
         files = job.source, job.kind, job.scored, job.kind
         return await score_table(workers, job.client, *files, job.count)
 
-    jobs = Jobs(score, app.state.settings.tables)
+    jobs = Jobs(score, app.state.settings.tables, app.state.settings.max_upload)
 
     def refused(request: Request, status: int, heading: str, text: str) -> Response:
         return parts.shown(request, "films", status, answer=fault(heading, text))

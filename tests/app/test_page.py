@@ -485,6 +485,31 @@ def test_only_so_many_tables_are_kept(models, monkeypatch):
         assert len(files_of(app)) == 2
 
 
+def test_a_client_keeps_its_last_tables(models):
+    app = create_app(Settings(models=models))
+    with serving(app) as address:
+        jobs = [finished(address, send(address, EXAMPLE_TABLE.read_bytes())) for _ in range(5)]
+        assert [get(job).status_code for job in jobs] == [404, 404, 200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"),
+    [
+        ("MOST_UNSEEN", -1, "nobody has asked for it"),
+        ("MOST_BYTES", 0, "too much room on the disk"),
+    ],
+)
+def test_a_table_that_costs_too_much_is_given_up(models, monkeypatch, limit, value, reason):
+    monkeypatch.setattr(jobs_module, limit, value)
+    app = create_app(Settings(models=models))
+    with serving(app) as address:
+        rows = b"30000000,2005-06-18\n" * 2000
+        job = finished(address, send(address, b"budget,release_date\n" + rows))
+        assert reason in get(job).text
+        assert get(f"{job}/forecasts").status_code == 404
+        assert not files_of(app)
+
+
 def files_of(app):
     """Files of uploads, and of what was made from them."""
     return [path for path in app.state.temporary.rglob("*") if path.is_file()]

@@ -1,6 +1,6 @@
 // What forms can't do by themselves; all of the page works without it.
 
-// A file that is too large is told before it is sent; a poster is shown.
+// Say before sending that a file is too large; show a poster.
 document.addEventListener("change", ({ target }) => {
   const file = target.files?.[0];
   if (!target.dataset.most) return;
@@ -13,6 +13,8 @@ document.addEventListener("change", ({ target }) => {
   if (file) preview.src = URL.createObjectURL(file);
 });
 
-document.addEventListener("htmx:sendError", () => {
-  document.querySelector("#unreachable").hidden = false;
-});
+for (const [event, reached] of [["htmx:sendError", false], ["htmx:afterOnLoad", true]]) {
+  document.addEventListener(event, () => {
+    document.querySelector("#unreachable").hidden = reached;
+  });
+}
