@@ -219,7 +219,7 @@ def _unlike(likeness: float, least: float) -> list[str]:
         return []
     return [
         "the picture is unlike the posters that the model learned from (similarity "
-        f"{likeness:.2f}, theirs at least {least:.2f}): the forecast tells nothing"
+        f"{likeness:.2f}, theirs at least {least:.2f}): the forecast means nothing for it"
     ]
 
 

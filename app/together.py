@@ -1,8 +1,8 @@
 """Requests that arrive together are answered together.
 
-A model takes little longer for the films of many requests than for one, so those that one turn of
-the event loop after another brings are put to it at once (dynamic batching). As soon as a turn
-brings nobody, or enough are waiting, they are answered: nobody waits while nothing happens.
+A model takes little longer for the films of many requests than for one, so requests that arrive in
+successive turns of the event loop are answered in one call (dynamic batching). As soon as a turn
+brings no new one, or enough are waiting, they are answered: nobody waits while nothing happens.
 """
 
 import asyncio
