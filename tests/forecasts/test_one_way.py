@@ -292,7 +292,7 @@ def answers(client, forecasts, director, tables):
         form = as_form(film, forecasts.companies_of)
         if form is None:
             return "not on the form"
-        html = page_answers.answer(form)
+        html, _ = page_answers.answer(form)
         if "Please check the form" in html:
             return None
         stated = stated_film(form, forecasts.companies_of)
