@@ -61,7 +61,7 @@ class Media:
         self._workers = Workers(_decoder, FILMS, MEMORY, settings.timeout, settings.patience)
         self._networks = ThreadPoolExecutor(1)  # a network has all cores
         self._models: dict[str, Future] = {}
-        self._patience = settings.timeout / 2
+        self._most_loading = settings.timeout / 2
 
     async def poster(self, file: Path, client: str = "") -> dict[str, Any]:
         """Forecast revenue from a poster alone, as `schemas.PosterRevenue`.
@@ -189,7 +189,7 @@ class Media:
         if name not in self._models:
             self._models[name] = self._networks.submit(self._load, name)
         loading = asyncio.wrap_future(self._models[name])
-        if not (await asyncio.wait([loading], timeout=self._patience))[0]:
+        if not (await asyncio.wait([loading], timeout=self._most_loading))[0]:
             raise Busy(f"the {name} model is being loaded: try again in some seconds")
         try:
             model = await loading

@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from boxoffice.core.commands import DISK_IS_FULL
 from boxoffice.forecasts.request import SHOWN
 
 PIECE = 1024**2  # bytes
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (*DISK_IS_FULL, errno.EFBIG)
 
 
 class UploadRoute(APIRoute):
@@ -39,7 +40,7 @@ class UploadRoute(APIRoute):
                 cause = error.__cause__ if isinstance(error, HTTPException) else error
                 if isinstance(cause, ClientDisconnect):
                     raise cause from None
-                if isinstance(cause, OSError) and cause.errno in DISK_IS_FULL:
+                if isinstance(cause, OSError) and cause.errno in NO_ROOM:
                     message = "there is no room on the disk for the upload: try again later"
                     raise HTTPException(507, message, {"Retry-After": "30"}) from cause
                 raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 from starlette.datastructures import UploadFile
 
-from app.uploads import DISK_IS_FULL, copy_upload, shown_name
+from app.uploads import NO_ROOM, copy_upload, shown_name
 from app.workers import Busy, OutOfTime
 from boxoffice.forecasts.tables import Format, Summary, TableError
 
@@ -22,11 +22,7 @@ MOST_UNSEEN = 300  # seconds that nobody looks at a job until it is given up
 MOST_BYTES = 20  # of forecasts, for each byte of the largest upload
 
 
-class JobsBusy(Exception):
-    """There is no turn for another table; the message says why."""
-
-
-class TooManyJobs(JobsBusy):
+class TooManyJobs(Busy):
     """The client's own table is still being scored."""
 
 
@@ -107,20 +103,20 @@ class Jobs:
 
         Raises
         ------
-        JobsBusy
+        Busy
         """
         running = [job for job in self._jobs.values() if job.running]
         if any(job.client == client for job in running):
             raise TooManyJobs("another table from your address is being scored: wait for its end")
         if len(running) >= self._most:
-            raise JobsBusy("enough tables are being scored: try again later")
+            raise Busy("enough tables are being scored: try again later")
 
     async def start(self, upload: UploadFile, kind: Format, client: str, folder: Path) -> Job:
         """Store a table in a folder of its own, for an hour from its end, and begin to score it.
 
         Raises
         ------
-        JobsBusy
+        Busy
         OSError
             If there is no room for the file.
         """
@@ -146,7 +142,7 @@ class Jobs:
         except (TableError, Busy, OutOfTime) as error:
             job.fault = str(error)
         except Exception as error:
-            full = isinstance(error, OSError) and error.errno in DISK_IS_FULL
+            full = isinstance(error, OSError) and error.errno in NO_ROOM
             job.fault = "there is no room on the disk for it" if full else "the service failed"
             logging.getLogger("uvicorn.error").exception("a table could not be scored")
         for path in (job.source,) if job.summary else (job.source, job.scored):

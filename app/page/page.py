@@ -17,12 +17,12 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from app.guard import network
 from app.page.film import EXAMPLES, FilmAnswers, defaults, example, read_form
-from app.page.jobs import Job, Jobs, JobsBusy, TooManyJobs
+from app.page.jobs import Job, Jobs, TooManyJobs
 from app.page.pictures import Scale, fault, render
 from app.page.poster import PosterAnswers
 from app.tables import score_table
 from app.uploads import shown_name, stored
-from app.workers import unless_gone
+from app.workers import Busy, unless_gone
 from boxoffice.films.companies import COMPANY_LISTS
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.table_columns import FIELD_OF_COLUMN, REQUIRED_COLUMNS, TEXT_COLUMNS
@@ -129,7 +129,7 @@ def _add_tables(app: FastAPI, parts: Parts) -> None:
                     text = "Only .csv and .parquet files are read."
                     return refused(request, 422, "This file can’t be used", text)
                 job = await jobs.start(file, kind, client, app.state.temporary)
-        except JobsBusy as busy:
+        except Busy as busy:
             status = 429 if isinstance(busy, TooManyJobs) else 503
             answer = refused(request, status, "Please try again later", str(busy))
             answer.headers["Retry-After"] = "30"

@@ -44,6 +44,14 @@ def test_every_answer_says_what_a_browser_may_do_with_it(opened, path):
         assert "unsafe" not in headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/ui", "no-store"), ("/ui/films", "no-store"), ("/ui/static/page.css", "no-cache")],
+)
+def test_browsers_store_no_page(opened, path, kept):
+    assert opened.get(path).headers["cache-control"] == kept
+
+
 def directives(policy):
     return dict(part.strip().split(" ", 1) for part in policy.split(";"))
 
@@ -180,7 +188,14 @@ def test_an_address_of_ipv6_counts_as_its_network():
     assert network({"client": None}) == ""
 
 
-@pytest.mark.parametrize("rate", ["60", "many/minute", "60/fortnight", "-1/minute"])
+def test_an_address_of_ipv4_that_is_written_as_ipv6_counts_as_itself():
+    for host in ("1.2.3.4", "::ffff:1.2.3.4"):
+        assert network({"client": (host, 1)}) == "1.2.3.4"
+
+
+@pytest.mark.parametrize(
+    "rate", ["60", "many/minute", "60/fortnight", "-1/minute", "9/second;99/day"]
+)
 def test_a_rate_that_can_not_be_read_is_named(monkeypatch, rate):
     monkeypatch.setenv("BOXOFFICE_RATE", rate)
     with pytest.raises(SettingsError, match=re.escape(f"BOXOFFICE_RATE is '{rate}'")):
