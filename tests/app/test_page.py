@@ -1,5 +1,6 @@
 """The web page, in a real browser: what people see, by mouse, by keyboard and on a phone."""
 
+import asyncio
 import hashlib
 import io
 import os
@@ -25,6 +26,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from serving import PATIENCE, Server, eventually, get, post
+from starlette.datastructures import UploadFile
 
 from app.main import create_app
 from app.page import jobs as jobs_module
@@ -44,7 +46,7 @@ from app.page.words import effect_on_chance, effect_on_revenue, in_ten, money, p
 from app.settings import Settings
 from app.temporary import PREFIX
 from boxoffice.forecasts.request import faults
-from boxoffice.forecasts.tables import score_file
+from boxoffice.forecasts.tables import Summary, score_file
 
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
@@ -483,6 +485,36 @@ def test_only_so_many_tables_are_kept(models, monkeypatch):
         jobs = [finished(address, send(address, EXAMPLE_TABLE.read_bytes())) for _ in range(4)]
         assert [get(job).status_code for job in jobs] == [404, 404, 200, 200]
         assert len(files_of(app)) == 2
+
+
+def test_a_table_that_took_long_is_not_the_first_to_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs_module, "MOST_KEPT", 2)
+
+    async def ended():
+        others = asyncio.Event()
+
+        async def score(job):
+            job.scored.touch()
+            if job.client == "slow":
+                await others.wait()
+            return Summary()
+
+        jobs = jobs_module.Jobs(score, 9, 1000)
+        begun = [
+            await jobs.start(
+                UploadFile(io.BytesIO(b"x"), filename="a.csv"), "csv", client, tmp_path
+            )
+            for client in ("slow", "b", "c", "d")
+        ]
+        while any(job.running for job in begun[1:]):
+            await asyncio.sleep(0)
+        others.set()
+        while begun[0].running:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return [job.client for job in begun if jobs.find(job.id)]
+
+    assert asyncio.run(ended()) == ["slow", "d"]
 
 
 def test_a_client_keeps_its_last_tables(models):
