@@ -238,6 +238,7 @@ ROOMS = {
     "standins": set(),
     "sources": {"films", "media"},
     "forecasts": {"films"},
+    "live": {"films", "forecasts", "sources", "tabular"},
 }
 
 

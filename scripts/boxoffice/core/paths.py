@@ -10,6 +10,8 @@ DATA = ROOT / "data"
 RAW = DATA / "raw"
 PROCESSED = DATA / "processed"
 SYNTHETIC = DATA / "synthetic"
+STORE = DATA / "store"  # dated facts, in a folder per source
+LOG = DATA / "log"  # forecasts as they were made, in a folder per source
 # Costly to compute again (embeddings, checkpoints), but no result: DVC knows nothing of it.
 CACHE = Path(os.environ.get("BOXOFFICE_CACHE", DATA / "cache"))
 MODELS = ROOT / "models"
