@@ -1,9 +1,7 @@
 """Measure the exported models on films of another source, and that source's votes beside IMDb's."""
 
-import io
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -26,7 +24,7 @@ from boxoffice.films.matching import same_films
 from boxoffice.films.schema import clean, read_source
 from boxoffice.films.votes import votes_of
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.forecasts.tables import score_file
+from boxoffice.forecasts.tables import score_frame
 from boxoffice.tabular.backtest import point_scores
 
 MODELS = ("revenue_classic", "revenue_pre_release")
@@ -71,21 +69,17 @@ def unseen(table: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
 
 
 def scored(forecasts: Forecasts, table: pd.DataFrame) -> pd.DataFrame:
-    """The table as `score_file` returns it, without rows that it rejects.
+    """The table as `score_frame` returns it.
 
     Raises
     ------
     SystemExit
         If it rejects a row.
     """
-    written = io.BytesIO()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "films.parquet"
-        table.reset_index(drop=True).to_parquet(path, index=False)
-        summary = score_file(forecasts, path, "parquet", written, "parquet")
-    if summary.rejected:
-        sys.exit(f"{summary.rejected} films could not be scored: {'; '.join(summary.reasons)}")
-    return pd.read_parquet(written).set_index(table.index)
+    answers = score_frame(forecasts, table)
+    if len(rejected := answers["error"].dropna()):
+        sys.exit(f"{len(rejected)} films could not be scored: {'; '.join(rejected.head())}")
+    return answers
 
 
 def transfer_scores(answers: pd.DataFrame) -> dict[str, float]:

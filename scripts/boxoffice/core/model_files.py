@@ -34,12 +34,18 @@ class ModelFileError(Exception):
     """A model can't be loaded; the message names the file and the remedy."""
 
 
-def write_model(name: str, suffix: str, content: bytes, card: dict) -> None:
-    """Write `models/<name><suffix>`, and `models/<name>.json`, which gets the file's SHA-256."""
-    with replacing(paths.MODELS / f"{name}{suffix}") as path:
+def write_model(
+    name: str, suffix: str, content: bytes, card: dict, folder: Path | None = None
+) -> None:
+    """Write `<name><suffix>` and `<name>.json`, which gets the file's SHA-256, to `models/`.
+
+    `folder` is another folder to write to.
+    """
+    folder = folder or paths.MODELS
+    with replacing(folder / f"{name}{suffix}") as path:
         path.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    write_json(paths.MODELS / f"{name}.json", {"name": name, **card, "sha256": digest})
+    write_json(folder / f"{name}.json", {"name": name, **card, "sha256": digest})
 
 
 def checked_bytes(path: Path, sha256: str) -> bytes:

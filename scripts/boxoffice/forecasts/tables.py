@@ -7,9 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -21,7 +23,7 @@ from boxoffice.forecasts.request import MOST_TEXT
 from boxoffice.forecasts.table_columns import ChunkReader, check_columns
 from boxoffice.forecasts.table_files import Chunk, Format, TableError, open_table, storable
 
-__all__ = ["Format", "Summary", "TableError", "iter_scored", "score_file"]
+__all__ = ["Format", "Summary", "TableError", "iter_scored", "score_file", "score_frame"]
 
 ADDED = pa.schema(
     [
@@ -120,6 +122,27 @@ def score_file(
         if progress:
             progress(summary.rows)
     return summary
+
+
+def score_frame(forecasts: Forecasts, films: pd.DataFrame) -> pd.DataFrame:
+    """Films with the columns that `score_file` adds, in the same order and with the same index.
+
+    Parameters
+    ----------
+    films : DataFrame
+        In the TMDB 5000 schema, as `score_file` takes it.
+
+    Raises
+    ------
+    TableError
+        If the table can't be scored at all.
+    """
+    out = io.BytesIO()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "films.parquet"
+        films.reset_index(drop=True).to_parquet(path, index=False)
+        score_file(forecasts, path, "parquet", out, "parquet")
+    return pd.read_parquet(out).set_index(films.index)
 
 
 def iter_scored(

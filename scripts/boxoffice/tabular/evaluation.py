@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from boxoffice.tabular.export import export_model, film_card
 from boxoffice.tabular.pipelines import fit_films, with_history
 from boxoffice.tabular.scores import revenue_scores, success_scores
 from boxoffice.tabular.selection import Folds, in_words
+
+EXPORTED = ("classic", "pre_release")  # feature sets whose models are exported
 
 
 @dataclass(frozen=True)
@@ -287,25 +290,60 @@ class Evaluation:
         `features` step. `source` says where the films come from, and `cards` what else a feature
         set's card says, by feature set.
         """
-        for feature_set in ("classic", "pre_release"):
-            name = selection.selected[feature_set]
-            pipeline = self._fit(
-                feature_set, selection.tuned[feature_set][name], np.ones(len(self.films), bool)
-            )
+        for feature_set in EXPORTED:
+            name, tuned = selection.selected[feature_set], selection.tuned[feature_set]
             card = {
-                "target": self.task.description,
-                "source": source,
                 "selected": name,
+                "hyperparameters": {
+                    each: {key: tuned[each].get_params()[key] for key in grid}
+                    for each, grid in self.task.grids.items()
+                    if grid
+                },
                 "metrics": {"temporal": held_out.scores["temporal"][feature_set]["selected"]},
                 **cards.get(feature_set, {}),
-                **film_card(feature_set, self.films),
             }
-            features = pipeline[0].transform(self.films[input_columns(feature_set, self.films)])
-            if "vote_count" in features:
-                card["votes"] = votes_of(source)
-            if "companies_count" in features:
-                card["companies"] = companies_of(source)
-            export_model(f"{self.task.name}_{feature_set}", pipeline[1:], features, card)
+            export_fitted(self.task, feature_set, tuned[name], self.films, source, card)
+
+
+def recipe(task: Task, card: dict) -> BaseEstimator:
+    """The unfitted model that an exported model's card describes, without another search.
+
+    `card` has `selected`, `hyperparameters` and `features` (each with a `name`).
+    """
+    names = [feature["name"] for feature in card["features"]]
+    tuned = {}
+    for name, model in task.models.items():
+        model = models.rising_with_budget(model, names) if task.rising else clone(model)
+        tuned[name] = model.set_params(**card["hyperparameters"].get(name, {}))
+    return (tuned | {"ensemble": task.ensemble(tuned)})[card["selected"]]
+
+
+def export_fitted(
+    task: Task,
+    feature_set: str,
+    model: BaseEstimator,
+    films: pd.DataFrame,
+    source: str,
+    card: dict,
+    folder: Path | None = None,
+) -> None:
+    """Fit a model on `films` and export it as `<task>_<feature set>`, without its `features` step.
+
+    `source` says where the films come from, and `card` what else the model's card says.
+    """
+    pipeline = fit_films(feature_set, films, clone(model), task.target)
+    features = pipeline[0].transform(films[input_columns(feature_set, films)])
+    card = {
+        "target": task.description,
+        "source": source,
+        **card,
+        **film_card(feature_set, films),
+    }
+    if "vote_count" in features:
+        card["votes"] = votes_of(source)
+    if "companies_count" in features:
+        card["companies"] = companies_of(source)
+    export_model(f"{task.name}_{feature_set}", pipeline[1:], features, card, folder)
 
 
 def _predicted(model: BaseEstimator, X: pd.DataFrame) -> np.ndarray:

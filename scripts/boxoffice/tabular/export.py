@@ -147,8 +147,14 @@ def kind_of(estimator: BaseEstimator) -> str:
     return type(last).__name__
 
 
-def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, card: dict) -> None:
-    """Write `models/<name>.onnx` and its card `models/<name>.json`.
+def export_model(
+    name: str,
+    estimator: BaseEstimator,
+    training: pd.DataFrame,
+    card: dict,
+    folder: Path | None = None,
+) -> None:
+    """Write `<name>.onnx` and its card `<name>.json` to `models/`, or to `folder`.
 
     The estimator takes the columns of `training`, shape (n_training, n_features), on which it was
     fitted and whose ranges go on the card. `card` has `target`, `source`, `row_filter`, `metrics`,
@@ -158,7 +164,7 @@ def export_model(name: str, estimator: BaseEstimator, training: pd.DataFrame, ca
     set_model_props(model, {FEATURE_NAMES: json.dumps(list(training))})
     content = model.SerializeToString(deterministic=True)
     described = {"model": kind_of(estimator), **card, "features": describe_features(training)}
-    write_model(name, ".onnx", content, described)
+    write_model(name, ".onnx", content, described, folder)
 
 
 def film_card(feature_set: str, films: pd.DataFrame) -> dict:

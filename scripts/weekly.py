@@ -1,0 +1,131 @@
+"""The weekly job: forecast films that are coming, score those that came out."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from boxoffice.core import paths
+from boxoffice.core.commands import one_line_errors
+from boxoffice.core.files import SourceError
+from boxoffice.core.model_files import ModelFileError
+from boxoffice.core.reports import write_json
+from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.live.feeds import Played
+from boxoffice.live.forecast_log import read_log
+from boxoffice.live.past_models import write_past_models
+from boxoffice.live.scores import log_scores, outcomes
+from boxoffice.live.store import Store
+from boxoffice.live.versions import version_of
+from boxoffice.live.weekly import Model, play_week, weeks_between
+from boxoffice.live.weekly_page import page_of, write_page
+from run_notebook import StageError, read_params
+
+LIVE = "tmdb_api"
+PLAYED_FOR = timedelta(weeks=78)  # a year of films, and half a year in which they earn
+
+
+def main(
+    source: Annotated[
+        str, typer.Option(help=f"{LIVE}, or a source of data/raw whose past is played.")
+    ] = LIVE,
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day of the weeks that are played."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of these, by default 78 weeks later."),
+    ] = None,
+    weeks: Annotated[int, typer.Option(min=1, max=52, help="How many weeks to look ahead.")] = 8,
+    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of the facts, by default data/store/SOURCE.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Folder of the forecast log, by default data/log/SOURCE.")
+    ] = None,
+    page: Annotated[
+        Path, typer.Option(help="The page to write; the scores go beside it, as JSON.")
+    ] = paths.REPORTS / "weekly.html",
+) -> None:
+    """Forecast the films of the next weeks, and score the forecasts of films that came out.
+
+    Facts and revenues go to the store with the day on which they were read,
+    forecasts to the log, in which no line ever changes. A run that was stopped is
+    finished by the next one; a second run on the same day adds nothing.
+
+    With --today, the weeks from that day on are played with a source of the past:
+    by models that learned from films of earlier years alone, and as if its films
+    were still coming.
+
+    Examples:
+
+      python scripts/weekly.py
+
+      python scripts/weekly.py --source open_films --today 2009-01-02
+    """
+    if (today is None) == (source != LIVE):
+        raise SourceError(f"--today plays a source of the past, and {LIVE} has none: give both")
+    store, log = store or paths.STORE / source, log or paths.LOG / source
+    log.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(log / ".lock", timeout=0):
+            run(source, days_of(today, until), weeks, models, Store(store), log, page)
+    except Timeout as error:
+        raise SourceError(f"another run is writing to {log}: wait until it has ended") from error
+
+
+def days_of(today: datetime | None, until: datetime | None) -> list[date]:
+    """The days of the runs: this one, or those that are played."""
+    if today is None:
+        return [date.today()]
+    return weeks_between(today.date(), (until or today + PLAYED_FOR).date())
+
+
+def run(
+    source: str, days: list[date], weeks: int, models: Path, store: Store, log: Path, page: Path
+) -> None:
+    """Do the work of each day, then score the log and draw the page."""
+    feed = Played(paths.RAW / source)
+    asked = [Model(role, version_of(folder), Forecasts(folder)) for role, folder in
+             folders(source, days[0], models).items()]  # fmt: skip
+    lines = log / "forecasts.csv"
+    skipped: dict[str, str] = {}
+    for day in tqdm(days, unit="week", disable=None if len(days) > 1 else True):
+        week = play_week(feed, source, store, lines, asked, day, weeks)
+        skipped = week.skipped
+    today = days[-1]
+    made = read_log(lines)
+    found = outcomes(made, store, pd.Timestamp(today))
+    champion = asked[0].forecasts
+    nominal = champion.cards["revenue_pre_release"]["interval"]["nominal"]
+    scores = log_scores(found, nominal)
+    roles = {model.role: model.version for model in asked}
+    write_page(
+        page, page_of(source, source != LIVE, today, roles, made, found, scores, nominal, skipped)
+    )
+    write_json(
+        page.with_suffix(".json"),
+        {"source": source, "until": today.isoformat(), "versions": roles, "scores": scores},
+    )
+    typer.echo(f"{lines}: {len(made):,} forecasts; {page}")
+
+
+def folders(source: str, first: date, models: Path) -> dict[str, Path]:
+    """The folders of models that forecast, by role."""
+    if source == LIVE:
+        return {"champion": models}
+    before = pd.Timestamp(first.year, 1, 1)
+    past = paths.CACHE / "past_models" / f"{source}-{first.year}-{version_of(models)}"
+    write_past_models(before, past, read_params()["seed"], paths.PROCESSED, models)
+    return {"champion": past}
+
+
+if __name__ == "__main__":
+    with one_line_errors(SourceError, ModelFileError, StageError):
+        typer.run(main)
