@@ -42,6 +42,13 @@ def predict(
         bool,
         typer.Option("--comparables", help="Of a table: also name the films most like each."),
     ] = False,
+    own_ids: Annotated[
+        bool,
+        typer.Option(
+            "--own-ids",
+            help="Ids in the table are those of the source that the models learned from.",
+        ),
+    ] = False,
     models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
     history: Annotated[
         Path | None,
@@ -67,6 +74,10 @@ def predict(
     says distributors, for lists that name the distributor too; the models use
     lists of the kind that they learned from and ignore the others.
 
+    A company that no training film names may be new, or spelt in another way: it
+    counts as not stated. With --own-ids it counts as new, which films of small
+    distributors need: their forecasts would be several times too high.
+
     Examples:
 
       python scripts/predict.py films.csv -o out.csv
@@ -82,7 +93,7 @@ def predict(
     if films is None or out is None:
         raise RequestError("give a table and where to write it: films.csv -o out.csv")
     try:
-        predict_table(films, out, Forecasts(models, history), comparables)
+        predict_table(films, out, Forecasts(models, history), comparables, own_ids)
     except TableError as error:
         raise RequestError(f"the table can't be scored: {error}") from error
 
@@ -109,7 +120,9 @@ def stated_film(text: str) -> dict:
     return Film.model_validate(film).__dict__
 
 
-def predict_table(films: Path, out: Path, forecasts: Forecasts, comparables: bool) -> None:
+def predict_table(
+    films: Path, out: Path, forecasts: Forecasts, comparables: bool, own_ids: bool
+) -> None:
     """Write the table with its forecasts, whole or not at all."""
     source_format, out_format = format_of(films), format_of(out)
     if out.exists() and films.exists() and out.samefile(films):
@@ -129,6 +142,7 @@ def predict_table(films: Path, out: Path, forecasts: Forecasts, comparables: boo
             out_format,
             lambda done: bar.update(done - bar.n),
             comparables=comparables,
+            own_ids=own_ids,
         )
     typer.echo(
         f"{out}: {summary.rows:,} films, {summary.scored:,} scored, {summary.rejected:,} rejected"

@@ -21,6 +21,7 @@ from boxoffice.films.credits import (
     BILLED,
     CREW_ROLES,
     character_names,
+    counted,
     franchise_ids,
     text_ids,
 )
@@ -155,19 +156,23 @@ class ChunkReader:
         Of the training films, whose ids may be others than the table's.
     roles : list of str
         Those that the models read.
+    own_ids : bool
+        Whether ids are those of the models' source. Companies that it doesn't know are then known
+        to be new; else they may be spelt in another way, and count as not stated.
 
     Attributes
     ----------
     faults : dict of row to texts
     """
 
-    def __init__(self, chunk: Chunk, names: Names, roles: list[str]):
+    def __init__(self, chunk: Chunk, names: Names, roles: list[str], own_ids: bool = False):
         self.rows = chunk.rows
         self.columns = set(chunk.rows.schema.names)
         self.faults = {row: list(found) for row, found in chunk.faults.items()}
         self._broken = chunk.broken  # enough is said of these rows
         self._names = names
         self._roles = roles
+        self._own_ids = own_ids
         self._ids: dict[tuple[str, int | None, str], int] = {}
 
     def films(self) -> Films:
@@ -332,6 +337,8 @@ class ChunkReader:
             return None
         kind = KINDS[role]
         ids = [self._id(kind, each.get("id"), each["name"]) for each in listed]
+        if self._own_ids and role == "companies":
+            return counted(role, ids)
         return known_members(role, ids, self._names)
 
     def _id(self, kind: str, number: int | None, name: str) -> int:

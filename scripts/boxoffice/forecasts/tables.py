@@ -94,6 +94,7 @@ def score_file(
     progress: Callable[[int], None] | None = None,
     chunk_rows: int = CHUNK_ROWS,
     comparables: bool = False,
+    own_ids: bool = False,
 ) -> Summary:
     """Write a table with a forecast, or what is wrong, in each row.
 
@@ -108,6 +109,9 @@ def score_file(
         Rows that are scored at once; fewer where rows are long. A few chunks are in memory.
     comparables : bool
         Whether to name the five known films nearest to each, which takes longer.
+    own_ids : bool
+        Whether ids of companies are those of the source that the models learned from, see
+        `ChunkReader`.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def score_file(
     """
     summary = Summary()
     for piece in iter_scored(
-        forecasts, source, format, out_format, chunk_rows, summary, comparables
+        forecasts, source, format, out_format, chunk_rows, summary, comparables, own_ids
     ):
         out.write(piece)
         if progress:
@@ -124,13 +128,15 @@ def score_file(
     return summary
 
 
-def score_frame(forecasts: Forecasts, films: pd.DataFrame) -> pd.DataFrame:
+def score_frame(forecasts: Forecasts, films: pd.DataFrame, own_ids: bool = False) -> pd.DataFrame:
     """Films with the columns that `score_file` adds, in the same order and with the same index.
 
     Parameters
     ----------
     films : DataFrame
         In the TMDB 5000 schema, as `score_file` takes it.
+    own_ids : bool
+        See `score_file`.
 
     Raises
     ------
@@ -141,7 +147,7 @@ def score_frame(forecasts: Forecasts, films: pd.DataFrame) -> pd.DataFrame:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "films.parquet"
         films.reset_index(drop=True).to_parquet(path, index=False)
-        score_file(forecasts, path, "parquet", out, "parquet")
+        score_file(forecasts, path, "parquet", out, "parquet", own_ids=own_ids)
     return pd.read_parquet(out).set_index(films.index)
 
 
@@ -153,6 +159,7 @@ def iter_scored(
     chunk_rows: int = CLIENT_ROWS,
     summary: Summary | None = None,
     comparables: bool = False,
+    own_ids: bool = False,
 ) -> Iterator[bytes]:
     """The pieces of the file that `score_file` writes; `summary` is kept up to date.
 
@@ -184,7 +191,7 @@ def iter_scored(
             writer = pq.ParquetWriter(sink, schema, compression=table.compression)
         with writer:
             chunks = table.chunks(chunk_rows)
-            for chunk, faults, answers in _in_order(forecasts, chunks, comparables):
+            for chunk, faults, answers in _in_order(forecasts, chunks, comparables, own_ids):
                 columns = [*(chunk.rows.column(place) for place in passed), *answers]
                 batch = pa.RecordBatch.from_arrays(columns, schema.names)
                 writer.write_batch(batch.cast(schema))
@@ -202,12 +209,12 @@ def _taken(sink: io.BytesIO) -> bytes:
 
 
 def _in_order(
-    forecasts: Forecasts, chunks: Iterator[Chunk], comparables: bool
+    forecasts: Forecasts, chunks: Iterator[Chunk], comparables: bool, own_ids: bool
 ) -> Iterator[tuple[Chunk, dict[int, list[str]], list[pa.Array]]]:
     """Score chunks in threads, a few ahead of the one that is asked for."""
 
     def scored(chunk: Chunk) -> tuple[Chunk, dict[int, list[str]], list[pa.Array]]:
-        reader = ChunkReader(chunk, forecasts.names, forecasts.roles)
+        reader = ChunkReader(chunk, forecasts.names, forecasts.roles, own_ids)
         films = reader.films()
         answers = _answers(forecasts.score(films), reader.faults)
         # The credits of rated films, which are read for comparables alone, are no fault of a row.

@@ -67,7 +67,8 @@ def _forecasts(
         if new.empty:
             continue
         asked = new.drop(columns="facts").assign(companies_of=companies_of(source))
-        answers = score_frame(model.forecasts, asked)
+        own_ids = model.forecasts.cards["revenue_pre_release"]["source"] == source
+        answers = score_frame(model.forecasts, asked, own_ids)
         faulty = answers["error"].notna()
         skipped |= dict(zip(new["title"][faulty], answers["error"][faulty], strict=True))
         lines.append(_lines(new[~faulty], answers[~faulty], model, today))
