@@ -15,7 +15,7 @@ from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.live.feeds import Played
+from boxoffice.live.feeds import Feed, Played
 from boxoffice.live.forecast_log import read_log
 from boxoffice.live.past_models import write_past_models
 from boxoffice.live.scores import log_scores, outcomes
@@ -75,7 +75,9 @@ def main(
     log.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(log / ".lock", timeout=0):
-            run(source, days_of(today, until), weeks, models, Store(store), log, page)
+            days = days_of(today, until)
+            feed = Played(paths.RAW / source)
+            run(feed, source, days, weeks, folders(source, days[0], models), store, log, page)
     except Timeout as error:
         raise SourceError(f"another run is writing to {log}: wait until it has ended") from error
 
@@ -88,30 +90,40 @@ def days_of(today: datetime | None, until: datetime | None) -> list[date]:
 
 
 def run(
-    source: str, days: list[date], weeks: int, models: Path, store: Store, log: Path, page: Path
+    feed: Feed,
+    source: str,
+    days: list[date],
+    weeks: int,
+    roles: dict[str, Path],
+    store: Path,
+    log: Path,
+    page: Path,
 ) -> None:
-    """Do the work of each day, then score the log and draw the page."""
-    feed = Played(paths.RAW / source)
-    asked = [Model(role, version_of(folder), Forecasts(folder)) for role, folder in
-             folders(source, days[0], models).items()]  # fmt: skip
+    """Do the work of each day, then score the log and draw the page.
+
+    `roles` are the folders of the models that forecast, a 'champion' among them.
+    """
+    facts = Store(store)
+    asked = [Model(role, version_of(folder), Forecasts(folder)) for role, folder in roles.items()]
     lines = log / "forecasts.csv"
     skipped: dict[str, str] = {}
     for day in tqdm(days, unit="week", disable=None if len(days) > 1 else True):
-        week = play_week(feed, source, store, lines, asked, day, weeks)
+        week = play_week(feed, source, facts, lines, asked, day, weeks)
         skipped = week.skipped
     today = days[-1]
     made = read_log(lines)
-    found = outcomes(made, store, pd.Timestamp(today))
+    found = outcomes(made, facts, pd.Timestamp(today))
     champion = asked[0].forecasts
     nominal = champion.cards["revenue_pre_release"]["interval"]["nominal"]
     scores = log_scores(found, nominal)
-    roles = {model.role: model.version for model in asked}
+    versions = {model.role: model.version for model in asked}
     write_page(
-        page, page_of(source, source != LIVE, today, roles, made, found, scores, nominal, skipped)
+        page,
+        page_of(source, source != LIVE, today, versions, made, found, scores, nominal, skipped),
     )
     write_json(
         page.with_suffix(".json"),
-        {"source": source, "until": today.isoformat(), "versions": roles, "scores": scores},
+        {"source": source, "until": today.isoformat(), "versions": versions, "scores": scores},
     )
     typer.echo(f"{lines}: {len(made):,} forecasts; {page}")
 
