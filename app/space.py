@@ -160,11 +160,12 @@ def push(folder: Path, repo: str, private: bool) -> str:
     Raises
     ------
     SpaceError
-        If no token is set, or the name of the Space is none.
+        If no token is set, the name of the Space is none, or the Hub can't be reached.
     OSError
-        If the Hub refuses, or can't be reached.
+        If the Hub refuses.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read on import
+    from httpx2 import TransportError  # of huggingface_hub
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import HFValidationError
 
@@ -186,6 +187,8 @@ def push(folder: Path, repo: str, private: bool) -> str:
         )
     except HFValidationError as error:
         raise SpaceError(f"{repo} is no name of a Space: {error}") from error
+    except TransportError as error:
+        raise SpaceError(f"the Hub can't be reached ({error}): run the command again") from error
     except RuntimeError as error:  # of hf_xet, which uploads the models
         raise SpaceError(f"the models can't be uploaded: {error}: run the command again") from error
     return str(made)

@@ -31,6 +31,7 @@ from boxoffice.sources.tmdb_api import ATTRIBUTION
 TOKEN = "hf_0123456789abcdefghijklmnopqrstuvwx"
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 VERSION = "v1.2.0"
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
 USER = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--no-new-privs")
 
 
@@ -259,8 +260,8 @@ def hub():
         yield hub
 
 
-def push(clone, hub, *words, token=TOKEN):
-    return run(clone, *words, HF_ENDPOINT=hub.address, HF_TOKEN=token)
+def push(clone, hub, *words):
+    return run(clone, *words, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -318,12 +319,17 @@ def test_a_refusal_is_one_line_without_the_token(clone, hub, refusal):
     assert not list(hub.commits())
 
 
-def test_what_is_lacking_is_said(clone, hub):
-    for repo, token, said in [
+@pytest.mark.parametrize(
+    ("repo", "token", "said"),
+    [
         ("me/films", "", "no token: set HF_TOKEN"),
         ("me/my films", TOKEN, "me/my films is no name of a Space"),
-    ]:
-        done = push(clone, hub, repo, token=token)
-        assert done.returncode == 1
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+        ("me/films", TOKEN, "the Hub can't be reached"),
+    ],
+)
+def test_what_is_lacking_is_said_in_a_line(clone, repo, token, said):
+    done = run(clone, repo, HF_ENDPOINT=NOWHERE, HF_TOKEN=token)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert TOKEN not in done.stderr
