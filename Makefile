@@ -58,6 +58,14 @@ format: setup ## Format the code, pair the notebooks, refresh the figures of REA
 serve: setup ## Serve API and web page on http://127.0.0.1:8000 (PORT=... for another port)
 	uvicorn app.main:app --port $(PORT) --no-access-log
 
+.PHONY: weekly
+weekly: setup ## Forecast what is coming, score what came, draw reports/weekly.html
+	python scripts/weekly.py
+
+.PHONY: space
+space: setup ## Push the service to a Hugging Face Space: REPO=user/name, a token in HF_TOKEN
+	python -m app.space $(REPO)
+
 .PHONY: bench
 bench: setup ## Measure service, start-up and scored tables (needs wrk), then embedding (10 minutes)
 	python scripts/benchmarks/service.py
