@@ -11,6 +11,7 @@ from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_frame
 from boxoffice.live.feeds import Feed
 from boxoffice.live.forecast_log import append, facts_hash, read_log
+from boxoffice.live.scores import DAYS
 from boxoffice.live.store import Store
 
 
@@ -47,7 +48,8 @@ def play_week(
     made, skipped = _forecasts(films[released.between(tomorrow, last)], source, models, today, log)
     forecast = append(log, made) if len(made) else 0
     logged = read_log(log)
-    out = logged.loc[logged["release_date"] <= pd.Timestamp(today), "film_id"].unique().tolist()
+    since = (pd.Timestamp(today) - logged["release_date"]).dt.days
+    out = logged.loc[since.between(0, max(DAYS)), "film_id"].unique().tolist()
     revenues = store.write("revenues", feed.revenues(out, today), today) if out else 0
     return Week(new_films, forecast, revenues, skipped)
 
