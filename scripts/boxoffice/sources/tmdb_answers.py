@@ -87,7 +87,7 @@ class AllReleases(BaseModel):
     results: list[Releases]
 
 
-class Film(BaseModel):
+class FilmAnswer(BaseModel):
     """TMDB's answer to /movie/ID with its parts: what is read of it."""
 
     id: int

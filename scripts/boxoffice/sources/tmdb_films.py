@@ -30,7 +30,7 @@ from boxoffice.core.commands import without_passwords
 from boxoffice.core.files import SourceError, replacing
 from boxoffice.films.popularity import SNAPSHOTS
 from boxoffice.sources import tmdb_api
-from boxoffice.sources.tmdb_answers import AllReleases, Answers, Film, Page, ask_page
+from boxoffice.sources.tmdb_answers import AllReleases, Answers, FilmAnswer, Page, ask_page
 from boxoffice.sources.tmdb_api import NoSuchFilm, ServiceFault, Tmdb, Unavailable
 
 TMDB_API = paths.RAW / "tmdb_api"
@@ -188,11 +188,11 @@ def ask_each(
         yield number, answer
 
 
-def ask_film(tmdb: Tmdb, number: int) -> tuple[Film, bytes]:
+def ask_film(tmdb: Tmdb, number: int) -> tuple[FilmAnswer, bytes]:
     """A film with its parts, and the answer as it came; raises as `Tmdb.ask` does."""
     path = f"movie/{number}"
     content = tmdb.content(path, append_to_response=PARTS)
-    film = tmdb.read(path, Film, content)
+    film = tmdb.read(path, FilmAnswer, content)
     if film.id != number:
         raise ServiceFault(f"what answers at {tmdb.address}/{path} is film {film.id}")
     return film, content
@@ -222,7 +222,7 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.15g}"
 
 
-def film_cells(film: Film) -> dict[str, str | None]:
+def film_cells(film: FilmAnswer) -> dict[str, str | None]:
     """A film's row of `movies.csv`, as text; None is unknown."""
     collection = film.belongs_to_collection
     return {
@@ -248,7 +248,7 @@ def film_cells(film: Film) -> dict[str, str | None]:
     }
 
 
-def credits_cells(film: Film) -> dict[str, str]:
+def credits_cells(film: FilmAnswer) -> dict[str, str]:
     """A film's `cast` and `crew`, as text."""
     return {"cast": _cell(film.credits.cast), "crew": _cell(film.credits.crew)}
 
@@ -391,9 +391,9 @@ def _write_tables(folder: Path, answers: Answers, ids: set[int]) -> tuple[int, d
     return held, oldest, gone
 
 
-def _kept_film(number: int, body: bytes) -> Film:
+def _kept_film(number: int, body: bytes) -> FilmAnswer:
     try:
-        return Film.model_validate_json(body)
+        return FilmAnswer.model_validate_json(body)
     except ValidationError as error:
         raise SourceError(
             f"the answer kept of film {number} is not what this version reads: delete "
