@@ -751,6 +751,12 @@ def test_people_are_written_down_with_their_day_and_not_asked_for_again(service,
     assert snapshot.to_dict("list") == {"person_id": [5, 3], "popularity": [2.5, 0.6]}
 
 
+def test_all_people_are_written_down_batch_by_batch(service, tmp_path, monkeypatch):
+    monkeypatch.setattr(tmdb_films, "PEOPLE_AT_ONCE", 100)
+    service.exports[FILE] = export(*(of_person(n, 1.0) for n in range(1050)))
+    assert pd.read_parquet(people_of(service, tmp_path))["id"].tolist() == list(range(1050))
+
+
 def test_a_download_that_breaks_off_is_tried_again(service, tmp_path):
     body = service.exports[FILE] = export(*(of_person(n, n / 7) for n in range(5000)))
     half = body[: len(body) // 2]

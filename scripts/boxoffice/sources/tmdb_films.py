@@ -501,7 +501,7 @@ def fetch_people(
 def _write_people(compressed, path: Path, day: date) -> None:
     schema = pa.schema({"id": pa.int64(), "popularity": pa.float64()})
     with gzip.open(compressed) as lines, pq.ParquetWriter(path, schema) as table:
-        people = tqdm(_people(lines, day), f"people of {day}", unit=" people", disable=None)
+        people = iter(tqdm(_people(lines, day), f"people of {day}", unit=" people", disable=None))
         batches = iter(lambda: list(islice(people, PEOPLE_AT_ONCE)), [])
         empty = True
         for batch in batches:
