@@ -47,6 +47,7 @@ from boxoffice.films.features import (
     without_absent,
 )
 from boxoffice.films.money import SUCCESS_MULTIPLE
+from boxoffice.films.popularity import SNAPSHOTS
 from boxoffice.films.schema import NUMERIC_COLUMNS, clean, read_source
 from boxoffice.films.splits import SPLITS, add_splits
 
@@ -70,7 +71,8 @@ rejected
 
 # %%
 films = clean(movies, millions_up_to)
-films = films.merge(credit_roles(movies, credits), on="id", validate="one_to_one")
+roles = credit_roles(movies, credits, paths.RAW / source / SNAPSHOTS)
+films = films.merge(roles, on="id", validate="one_to_one")
 films = films.join(film_facts(films))
 films = add_splits(without_absent(films), test_size, seed)
 usable = films[films["usable"]]

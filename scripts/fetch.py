@@ -1,5 +1,6 @@
 """Fetch a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,11 @@ import typer
 
 from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
+from boxoffice.films.popularity import SNAPSHOTS
 from boxoffice.sources import cpi as prices
 from boxoffice.sources import open_films as films
 from boxoffice.sources import tmdb5000 as tmdb
-from boxoffice.sources import tmdb_api, tmdb_media
+from boxoffice.sources import tmdb_api, tmdb_films, tmdb_media
 
 app = typer.Typer(
     help=(
@@ -100,6 +102,118 @@ def cpi(
     typer.echo(f"{to} now ends with {prices.fetch_prices(database, to)}")
 
 
+ApiOption = Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)]
+ExportsOption = Annotated[str, typer.Option(envvar="TMDB_EXPORTS_ADDRESS", hidden=True)]
+BackoffOption = Annotated[float, typer.Option(hidden=True, help="Seconds before the 2nd retry.")]
+RateOption = Annotated[
+    float, typer.Option(min=0.1, help="Requests per second at most, to the API and to its images.")
+]
+PermissionOption = Annotated[
+    bool,
+    typer.Option(
+        "--i-have-permission",
+        help="Say once that you have TMDB's permission for machine learning.",
+    ),
+]
+FolderOption = Annotated[Path, typer.Option(help="Folder to write to.")]
+
+
+@app.command("tmdb_api", epilog=tmdb_api.ATTRIBUTION)
+def tmdb_today(
+    since: Annotated[
+        datetime,
+        typer.Option(formats=["%Y", "%Y-%m-%d"], help="First release, a day or a year."),
+    ] = "2000",
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last release, by default today."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="Only films that came to the cinemas of a country (US, DE, ...)."),
+    ] = None,
+    people: Annotated[
+        bool, typer.Option(help="Also write down how popular people are, see `people`.")
+    ] = True,
+    permission: PermissionOption = False,
+    to: FolderOption = tmdb_films.TMDB_API,
+    rate: RateOption = tmdb_api.RATE,
+    api: ApiOption = tmdb_api.ADDRESS,
+    exports: ExportsOption = tmdb_films.EXPORTS,
+    backoff: BackoffOption = 0.5,
+) -> None:
+    """Fetch the films that came to cinemas since a day from TMDB, with your own key.
+
+    TMDB's terms want a written agreement for machine learning: say once, with
+    --i-have-permission, that you have it. The key is read from TMDB_API_KEY.
+
+    A stopped run goes on where it was. The next run asks for what is new, for
+    what changed since, and for what was read six months ago, which TMDB's terms
+    let nobody keep. Films without a row are listed with reasons in skipped.csv.
+
+    Examples:
+
+      export TMDB_API_KEY=...
+
+      python scripts/fetch.py tmdb_api --since 2000 --i-have-permission
+
+      python scripts/fetch.py tmdb_api --since 2000
+
+      python scripts/fetch.py tmdb_api --since 2025-01-01 --region US --to /tmp/trial
+    """
+    typer.echo(tmdb_films.require_permission(to, permission))
+    if region and not (len(region) == 2 and region.isascii() and region.isalpha()):
+        raise SourceError(f"--region {region} is no ISO 3166-1 code of a country: say US, say DE")
+    first, last = since.date(), (until or datetime.now(UTC)).date()
+    if first > last:
+        raise SourceError(f"--since {first} is after the last release, {last}")
+    with tmdb_api.Tmdb(tmdb_api.key_from_environment(), api, rate, backoff) as service:
+        found = tmdb_films.fetch_films(service, to, first, last, region and region.upper())
+    typer.echo(
+        f"{found.films:,} films in {to}; asked for {found.asked:,}, "
+        f"{found.skipped:,} without a row (reasons in {to / 'skipped.csv'})"
+    )
+    typer.echo(
+        f"The oldest was read on {found.oldest}: run this again before "
+        f"{found.oldest + tmdb_films.KEPT}, or delete the folder by then"
+    )
+    if people:
+        typer.echo(tmdb_films.fetch_latest_people(to / SNAPSHOTS, exports, backoff))
+    typer.echo(f"set data.source of params.yaml to {to.name} to use them")
+    typer.echo(tmdb_api.ATTRIBUTION)
+
+
+@app.command("people", epilog=tmdb_api.ATTRIBUTION)
+def people(
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Of the last three months, by default the latest there is."
+        ),
+    ] = None,
+    permission: PermissionOption = False,
+    to: FolderOption = tmdb_films.TMDB_API,
+    exports: ExportsOption = tmdb_films.EXPORTS,
+    backoff: BackoffOption = 0.5,
+) -> None:
+    """Write down how popular everybody on TMDB is on a day, from its daily exports.
+
+    What is written down before a release is a feature of the film. It can't be
+    had later than three months after, so run it often. It needs no key.
+
+    Examples:
+
+      python scripts/fetch.py people
+
+      python scripts/fetch.py people --day 2026-10-01
+    """
+    typer.echo(tmdb_films.require_permission(to, permission))
+    if day is None:
+        typer.echo(tmdb_films.fetch_latest_people(to / SNAPSHOTS, exports, backoff))
+    else:
+        typer.echo(tmdb_films.fetch_people(day.date(), to / SNAPSHOTS, exports, backoff))
+
+
 class Ids(StrEnum):
     """How films are found on TMDB."""
 
@@ -112,15 +226,10 @@ IdsOption = Annotated[
     Ids | None,
     typer.Option(
         help="Find films by TMDB's id, or by title and year. "
-        "By default tmdb for tmdb5000, title for other sources."
+        "By default tmdb for tmdb5000 and tmdb_api, title for other sources."
     ),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="The source's first films only.")]
-RateOption = Annotated[
-    float, typer.Option(min=0.1, help="Requests per second at most, to the API and to its images.")
-]
-ApiOption = Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)]
-BackoffOption = Annotated[float, typer.Option(hidden=True, help="Seconds before the 2nd retry.")]
 
 
 @app.command("posters", epilog=tmdb_api.ATTRIBUTION)
@@ -212,5 +321,5 @@ def report(summary: tmdb_media.FetchSummary, what: str, param: str, folder: Path
 
 
 if __name__ == "__main__":
-    with one_line_errors(SourceError):
+    with one_line_errors(SourceError, tmdb_api.Unavailable):
         app()

@@ -186,10 +186,22 @@ def test_films_of_a_series_share_their_franchise_and_characters():
     assert set(first["cast"]).isdisjoint(second["cast"])
 
 
-def test_popularity_is_the_mean_over_people_and_left_out_without_any():
+def test_popularity_is_summed_over_people_and_left_out_without_any():
     row = roles(cast=[person(1, popularity=2.0), person(2, popularity=4.0), person(3)])
-    assert row["cast_popularity"] == 3.0
+    assert row["cast_popularity"] == 6.0
     assert "crew_popularity" not in row
+    unknown = roles(cast=[person(1, popularity=None)], crew=[person(2, job="Editor", popularity=9)])
+    assert not unknown.keys() & {"cast_popularity", "crew_popularity"}
+
+
+def test_popularity_is_that_of_the_billed_cast_and_the_key_crew():
+    cast = [person(number, order=-number, popularity=10.0**number) for number in range(8)]
+    jobs = ["Director", "Producer", "Production Manager", "Writer", "Editor", "Executive Producer"]
+    crew = [person(place, job=job, popularity=10.0**place) for place, job in enumerate(jobs)]
+    crew.append(person(0, job="Screenplay", popularity=1.0))  # the director once more
+    row = roles(cast=cast, crew=crew)
+    assert row["cast_popularity"] == 11111000
+    assert row["crew_popularity"] == 1111
 
 
 def test_people_names():

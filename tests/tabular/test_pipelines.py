@@ -159,6 +159,21 @@ def test_pre_release_does_not_see_votes_at_all(source, films):
     assert (predicted(fitted("pre_release", blind), "pre_release", blind) == plain).all()
 
 
+def test_popularity_that_only_later_films_have_says_nothing_of_them(films):
+    """As with snapshots of people that began after the last training film."""
+    train, test = parts(films, "temporal")
+    train = train.assign(cast_popularity_before=np.nan)
+    pipeline = fitted("pre_release", train)
+    answers = [
+        predicted(pipeline, "pre_release", test.assign(cast_popularity_before=value))
+        for value in (np.nan, 50.0)
+    ]
+    np.testing.assert_allclose(*answers)
+    np.testing.assert_allclose(
+        answers[0], predicted(fitted("pre_release", films.loc[train.index]), "pre_release", test)
+    )
+
+
 @pytest.mark.parametrize("feature_set", FORWARD_SETS)
 def test_the_track_record_is_of_earlier_training_films_alone(films, feature_set):
     """With only the first half of the years to learn from, later films change no feature."""

@@ -8,9 +8,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from boxoffice.films.popularity import popularity_before, total_popularity
 
 # role -> (jobs in TMDB's crew, how many of them count)
 CREW_ROLES = {
@@ -23,6 +26,9 @@ CREW_ROLES = {
     "photography": (("Director of Photography",), 1),
     "casting": (("Casting",), 2),
 }
+# Whose popularity counts, beside two who manage the production.
+KEY_CREW = ("director", "producers", "writers")
+PRODUCTION_MANAGERS = (("Production Manager", "Unit Production Manager"), 2)
 BILLED = 5  # cast members that count
 COMPANIES = 5
 MOST = {"cast": BILLED, "companies": COMPANIES} | {
@@ -120,26 +126,39 @@ def _crew_ids(role: str) -> Callable[[list[dict]], list[int]]:
     return lambda crew: counted(role, record_ids([p for p in crew if p.get("job") in jobs]))
 
 
-def _mean_popularity(records: list[dict]) -> float:
-    values = [record["popularity"] for record in records if "popularity" in record]
-    return sum(values) / len(values) if values else float("nan")
+def _production_managers(crew: list[dict]) -> list[int]:
+    jobs, most = PRODUCTION_MANAGERS
+    return record_ids([p for p in crew if p.get("job") in jobs])[:most]
 
 
-def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
-    """Ids by role for every film.
+def _stated_popularity(records: list[dict]) -> dict[int, float]:
+    stated = [record for record in records if isinstance(record.get("popularity"), (int, float))]
+    return {record_ids([record])[0]: record["popularity"] for record in stated}
+
+
+def credit_roles(
+    movies: pd.DataFrame, credits: pd.DataFrame, snapshots: Path | None = None
+) -> pd.DataFrame:
+    """Ids by role for every film, and how popular those people are.
 
     Parameters
     ----------
     movies, credits : DataFrame
         Text cells as `films.read_source` returns them. A film without credits has empty lists.
+    snapshots : Path, optional
+        The source's folder of people's popularity on single days, see `films.popularity`.
 
     Returns
     -------
     DataFrame, one row per row of `movies`
         `id`, then a column of lists of int per role of `ROLES`; `cast_popularity` and
-        `crew_popularity` (mean over people) where the source states people's popularity.
+        `crew_popularity` where the source states people's popularity: sums over the cast and over
+        the key crew (directors, producers, production managers, writers), of those who count, as
+        they were when the credits were read; `cast_popularity_before` and
+        `crew_popularity_before` where snapshots tell them: the same sums before the release.
     """
-    joined = movies[["id", "title", "production_companies"]].merge(
+    columns = ["id", "title", "production_companies"] + ["release_date"] * (snapshots is not None)
+    joined = movies[columns].merge(
         credits[["movie_id", "cast", "crew"]], left_on="id", right_on="movie_id", how="left"
     )
     # Sources without billing have no `order`; sorting is stable and leaves them as they are.
@@ -162,11 +181,17 @@ def credit_roles(movies: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
             **{role: crew.map(_crew_ids(role)) for role in CREW_ROLES},
         }
     )
-    for name, people in (("cast_popularity", cast), ("crew_popularity", crew)):
-        values = people.map(_mean_popularity)
-        if values.notna().any():
-            table[name] = values
-    return table
+    key_crew = sum((table[role] for role in KEY_CREW), start=crew.map(_production_managers))
+    people = pd.DataFrame({"cast": table["cast"], "crew": key_crew.map(dict.fromkeys)})
+    for name, records in (("cast", cast), ("crew", crew)):
+        stated = records.map(_stated_popularity)
+        sums = [total_popularity(*pair) for pair in zip(people[name], stated, strict=True)]
+        if not np.isnan(sums).all():
+            table[f"{name}_popularity"] = sums
+    if snapshots is None:
+        return table
+    released = joined["release_date"].to_numpy("datetime64[D]")
+    return table.join(popularity_before(snapshots, people, released))
 
 
 def people_names(credits: pd.DataFrame) -> pd.DataFrame:

@@ -47,6 +47,8 @@ AFTER_RELEASE = (
     "cast_popularity",
     "crew_popularity",
 )
+# From snapshots taken before each release, see `films.popularity`.
+POPULARITY_BEFORE = ("cast_popularity_before", "crew_popularity_before")
 AMERICA = "United States of America"  # as TMDB spells it
 IMPLAUSIBLE_BUDGET = 1000  # USD: below it a budget is in another unit (7 for 7 million, say)
 
@@ -176,6 +178,7 @@ def fact_columns(feature_set: str, films: pd.DataFrame) -> list[str]:
         "american",
         *(genre_column(label) for label in GENRES),
         "certificate_rank",
+        *POPULARITY_BEFORE,
     ]
     sets = {
         "classic": classic,

@@ -25,11 +25,16 @@ RATE = 20.0  # requests per second and host; TMDB's own limit is "somewhere arou
 TRIES = 5
 LONGEST_WAIT = 60  # seconds, where a service asks for more
 TRANSIENT = (429, 500, 502, 503, 504)
+FAULTS_IN_A_ROW = 10  # films that fail one after the other before a run gives up
 CLEAR_MARGIN = 10  # times the votes of the next film with this title and year
 
 
 class Unavailable(Exception):
     """TMDB or YouTube doesn't have what was asked for; the message is the reason."""
+
+
+class NoSuchFilm(Unavailable):
+    """TMDB doesn't have this film, or no longer."""
 
 
 class ServiceFault(Unavailable):
@@ -114,6 +119,27 @@ def key_from_environment() -> Key:
     return Key(key)
 
 
+def patient_session(rate: float = RATE, backoff: float = 0.5) -> LimiterSession:
+    """A session that asks `rate` times a second at most, and again where a service fails for now.
+
+    `backoff` is in seconds, see `Tmdb`.
+    """
+    # Their logs quote URLs, which hold the API key.
+    for name in ("urllib3", "requests_ratelimiter"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    retries = Retry(
+        TRIES,
+        backoff_factor=backoff,
+        status_forcelist=TRANSIENT,
+        raise_on_status=False,
+        retry_after_max=LONGEST_WAIT,
+    )
+    session = LimiterSession(per_second=rate)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries))
+    return session
+
+
 class Tmdb:
     """A session with TMDB.
 
@@ -138,20 +164,8 @@ class Tmdb:
         backoff: float = 0.5,
         timeout: float = 30,
     ):
-        # Their logs quote URLs, which hold the API key.
-        for name in ("urllib3", "requests_ratelimiter"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.key, self.address, self.timeout = key, address.rstrip("/"), timeout
-        retries = Retry(
-            TRIES,
-            backoff_factor=backoff,
-            status_forcelist=TRANSIENT,
-            raise_on_status=False,
-            retry_after_max=LONGEST_WAIT,
-        )
-        self.session = LimiterSession(per_second=rate)
-        for scheme in ("http://", "https://"):
-            self.session.mount(scheme, HTTPAdapter(max_retries=retries))
+        self.session = patient_session(rate, backoff)
 
     def __enter__(self) -> "Tmdb":
         return self
@@ -177,17 +191,28 @@ class Tmdb:
     def ask(self, path: str, kind: type[BaseModel], **parameters) -> BaseModel:
         """Return the API's answer to a GET request, of which `kind` is read.
 
-        Raises Unavailable if there is no such thing, ServiceFault if there is no answer after the
-        retries or another one than TMDB gives, and SourceError if the key is refused.
+        Raises ServiceFault if it is another one than TMDB gives, or see `content`.
+        """
+        return self.read(path, kind, self.content(path, **parameters))
+
+    def content(self, path: str, **parameters) -> bytes:
+        """Return the body of the API's answer to a GET request, unread.
+
+        Raises NoSuchFilm at a 404, Unavailable if the request is refused, ServiceFault if there is
+        no answer after the retries, and SourceError if the key is refused.
         """
         response = self._get(f"{self.address}/{path}", params=parameters, auth=self.key)
         if response.status_code == 401:
             raise SourceError(f"TMDB refuses the key in {KEY_VARIABLE}. {_KEY_HELP}")
         if response.status_code == 404:
-            raise Unavailable("TMDB has no such film (404)")
-        _require_ok(response, "TMDB")
+            raise NoSuchFilm("TMDB has no such film (404)")
+        require_ok(response, "TMDB")
+        return response.content
+
+    def read(self, path: str, kind: type[BaseModel], content: bytes) -> BaseModel:
+        """Read an answer of the API; raises ServiceFault if it is another one than TMDB gives."""
         try:
-            return kind.model_validate_json(response.content)
+            return kind.model_validate_json(content)
         except ValidationError as error:
             fault = error.errors(include_input=False)[0]
             place = ".".join(map(str, fault["loc"])) or "the answer"
@@ -198,7 +223,7 @@ class Tmdb:
     def image(self, address: str) -> bytes:
         """Download an image, unchecked; raises Unavailable or ServiceFault as `ask` does."""
         response = self._get(address)  # without the key: this is another host
-        _require_ok(response, "the image service")
+        require_ok(response, "the image service")
         return response.content
 
     def _get(self, address: str, **options) -> requests.Response:
@@ -208,19 +233,20 @@ class Tmdb:
             except requests.exceptions.ChunkedEncodingError:
                 continue  # the session itself retries only until the headers have come
             except requests.RequestException as error:
-                raise ServiceFault(_without_address(error)) from error
+                raise ServiceFault(without_address(error)) from error
         raise ServiceFault("every download broke off half way")
 
 
-def _require_ok(response: requests.Response, service: str) -> None:
+def require_ok(response: requests.Response, service: str) -> None:
+    """Raise ServiceFault for an error that may pass, Unavailable for another one."""
     if response.ok:
         return
     said = f"{service} answered {response.status_code} {response.reason}".strip()
     raise ServiceFault(said) if response.status_code in TRANSIENT else Unavailable(said)
 
 
-def _without_address(error: requests.RequestException) -> str:
-    # The message of a requests error quotes the URL and so the key; that of its reason doesn't.
+def without_address(error: requests.RequestException) -> str:
+    """What went wrong, without the URL that the error's message quotes, for it holds the key."""
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     reason = getattr(error.args[0] if error.args else None, "reason", None)

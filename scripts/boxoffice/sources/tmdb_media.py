@@ -22,8 +22,15 @@ from boxoffice.core.commands import without_passwords
 from boxoffice.core.files import SourceError, replacing
 from boxoffice.films import schema as films
 from boxoffice.media import posters, trailers
-from boxoffice.sources import tmdb5000, tmdb_api
-from boxoffice.sources.tmdb_api import Movie, ServiceFault, Tmdb, Unavailable, Video
+from boxoffice.sources import tmdb5000, tmdb_api, tmdb_films
+from boxoffice.sources.tmdb_api import (
+    FAULTS_IN_A_ROW,
+    Movie,
+    ServiceFault,
+    Tmdb,
+    Unavailable,
+    Video,
+)
 
 POSTERS, TRAILERS = paths.RAW / "posters", paths.RAW / "trailers"
 TMDB_SIZE = "w342"  # pixels wide; the encoders look at 224
@@ -40,7 +47,6 @@ SPEED = 4_000_000  # bytes per second
 PAUSE = 10.0  # seconds before each video: YouTube lets a guest have some 300 an hour
 TRAILERS_TRIED = 3
 SITE_REFUSES = r"HTTP Error (403|429|5\d\d)|not a bot|rate-limited|Giving up after"
-FAULTS_IN_A_ROW = 10
 
 
 class FetchSummary(NamedTuple):
@@ -70,8 +76,9 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> S
     source : str
         A folder of `data/raw`, or an absolute path.
     ids : {"tmdb", "title"}, optional
-        Find films by TMDB's id or by title and year. The default is "tmdb" for `tmdb5000` alone,
-        since a wrong "title" costs a search, and a wrong "tmdb" brings posters of other films.
+        Find films by TMDB's id or by title and year. The default is "tmdb" for `tmdb5000` and
+        `tmdb_api` alone, since a wrong "title" costs a search, and a wrong "tmdb" brings posters of
+        other films.
     limit : int, optional
         The first rows only.
     """
@@ -79,7 +86,8 @@ def films_of(source: str, ids: str | None = None, limit: int | None = None) -> S
     table = films.read_text(path).head(limit)
     movies, rejected = films.set_aside(table, films.MOVIES, path, "id")
     title = table.loc[rejected["line"] - 2, "title"].to_numpy()
-    have_tmdb_ids = ids == "tmdb" if ids else paths.RAW / source == tmdb5000.TMDB5000
+    from_tmdb = paths.RAW / source in (tmdb5000.TMDB5000, tmdb_films.TMDB_API)
+    have_tmdb_ids = ids == "tmdb" if ids else from_tmdb
     return SourceFilms(movies, rejected[["id", "reason"]].assign(title=title), have_tmdb_ids)
 
 

@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
 from boxoffice.core.model_files import FEATURE_NAMES, write_model
+from boxoffice.films.features import POPULARITY_BEFORE
 from boxoffice.films.money import BASE
 from boxoffice.tabular.models import BudgetTail
 
@@ -41,8 +42,10 @@ UNITS = {
     "log_budget": f"natural log of dollars of {BASE}",
     "runtime": "minutes",
     "popularity": "TMDB popularity, no unit",
-    "cast_popularity": "mean TMDB popularity, no unit",
-    "crew_popularity": "mean TMDB popularity, no unit",
+    **dict.fromkeys(
+        ("cast_popularity", "crew_popularity", *POPULARITY_BEFORE),
+        "sum of people's TMDB popularity, no unit",
+    ),
     "vote_average": "points of 10",
     "vote_count": "votes",
     "log_popularity": "natural log of 1 + TMDB popularity",
