@@ -1,5 +1,7 @@
 """The weekly job: forecast films that are coming, score those that came out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +17,7 @@ from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.live.feeds import Feed, Played
+from boxoffice.live.feeds import Feed, OnTmdb, Played
 from boxoffice.live.forecast_log import read_log
 from boxoffice.live.past_models import write_past_models
 from boxoffice.live.scores import log_scores, outcomes
@@ -23,6 +25,7 @@ from boxoffice.live.store import Store
 from boxoffice.live.versions import version_of
 from boxoffice.live.weekly import Model, play_week, weeks_between
 from boxoffice.live.weekly_page import page_of, write_page
+from boxoffice.sources import tmdb_api, tmdb_films
 from run_notebook import StageError, read_params
 
 LIVE = "tmdb_api"
@@ -52,8 +55,22 @@ def main(
     page: Annotated[
         Path, typer.Option(help="The page to write; the scores go beside it, as JSON.")
     ] = paths.REPORTS / "weekly.html",
+    i_have_permission: Annotated[
+        bool,
+        typer.Option(
+            "--i-have-permission",
+            envvar="TMDB_PERMISSION",
+            help="You have TMDB's written agreement for machine learning; remembered.",
+        ),
+    ] = False,
+    rate: Annotated[
+        float, typer.Option(min=0.1, help="Requests per second to TMDB at most.")
+    ] = tmdb_api.RATE,
+    api: Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)] = tmdb_api.ADDRESS,
 ) -> None:
     """Forecast the films of the next weeks, and score the forecasts of films that came out.
+
+    TMDB wants your key, in TMDB_API_KEY, and its permission, see `fetch.py tmdb_api`.
 
     Facts and revenues go to the store with the day on which they were read,
     forecasts to the log, in which no line ever changes. A run that was stopped is
@@ -76,10 +93,22 @@ def main(
     try:
         with FileLock(log / ".lock", timeout=0):
             days = days_of(today, until)
-            feed = Played(paths.RAW / source)
-            run(feed, source, days, weeks, folders(source, days[0], models), store, log, page)
+            roles = folders(source, days[0], models)
+            with feed_of(source, i_have_permission, api, rate) as feed:
+                run(feed, source, days, weeks, roles, store, log, page)
     except Timeout as error:
         raise SourceError(f"another run is writing to {log}: wait until it has ended") from error
+
+
+@contextmanager
+def feed_of(source: str, permission: bool, api: str, rate: float) -> Iterator[Feed]:
+    """TMDB, with the user's key, or a source that is played."""
+    if source != LIVE:
+        yield Played(paths.RAW / source)
+        return
+    typer.echo(tmdb_films.require_permission(stated=permission))
+    with tmdb_api.Tmdb(tmdb_api.key_from_environment(), api, rate) as tmdb:
+        yield OnTmdb(tmdb)
 
 
 def days_of(today: datetime | None, until: datetime | None) -> list[date]:

@@ -7,6 +7,8 @@ from typing import Protocol
 import pandas as pd
 
 from boxoffice.films.schema import read_source
+from boxoffice.sources import tmdb_films
+from boxoffice.sources.tmdb_api import Tmdb
 
 HINDSIGHT = ("revenue", "vote_average", "vote_count", "popularity")  # nobody knows before release
 KNOWN_AFTER = timedelta(weeks=3)  # from release, in a source that is played
@@ -55,3 +57,19 @@ class Played:
         known = (earned > 0) & (self._released <= today - KNOWN_AFTER)
         rows = known & self._films["id"].isin(ids)
         return pd.DataFrame({"id": self._films["id"], "revenue": earned})[rows]
+
+
+class OnTmdb:
+    """TMDB as it is now."""
+
+    def __init__(self, tmdb: Tmdb):
+        self._tmdb = tmdb
+
+    def coming(self, first: date, last: date) -> pd.DataFrame:
+        """See `Feed.coming`."""
+        return tmdb_films.coming(self._tmdb, first, last)
+
+    def revenues(self, ids: list[str], today: date) -> pd.DataFrame:
+        """See `Feed.revenues`."""
+        found = tmdb_films.revenues(self._tmdb, ids)
+        return found[found["revenue"] > 0]

@@ -53,9 +53,7 @@ def outcomes(log: pd.DataFrame, store: Store, today: pd.Timestamp) -> pd.DataFra
     )
     due = due[due["due"] <= today].reset_index(drop=True)
     read = store.as_of_join(due[["film_id", "due"]], "revenues", on="film_id", at="due")
-    if "revenue" not in read:  # the store knows of none yet
-        return due.iloc[:0].assign(revenue=0.0)
-    found = due.assign(revenue=read["revenue"].to_numpy(float), read_on=read["as_of"].to_numpy())
+    found = due.assign(revenue=read.get("revenue", np.nan), read_on=read["as_of"])
     found = found[found["revenue"] > 0].reset_index(drop=True)
     prices = log_prices(found["release_date"].to_numpy())
 

@@ -14,6 +14,12 @@ from boxoffice.live.forecast_log import append, facts_hash, read_log
 from boxoffice.live.scores import DAYS
 from boxoffice.live.store import Store
 
+# What models read of a film before release.
+READ = (
+    *("id", "title", "release_date", "budget", "runtime", "original_language", "genres"),
+    *("production_companies", "production_countries", "certificate", "cast", "crew"),
+)
+
 
 class Model(NamedTuple):
     """Models that forecast: what they are for ('champion', 'challenger') and their version."""
@@ -58,7 +64,7 @@ def _forecasts(
     films: pd.DataFrame, source: str, models: list[Model], today: date, log: Path
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Lines of the log for films that a model has not forecast with these facts."""
-    films = films.assign(facts=facts_hash(films))
+    films = films.assign(facts=facts_hash(films[[name for name in READ if name in films]]))
     logged = pd.MultiIndex.from_frame(read_log(log)[["film_id", "version", "facts"]])
     lines, skipped = [], {}
     for model in models:

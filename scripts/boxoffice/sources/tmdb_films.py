@@ -212,9 +212,9 @@ def american_certificate(releases: AllReleases) -> str | None:
     return stated[0].certification if stated else None
 
 
-def _cell(records: list[BaseModel]) -> str:
+def _cell(records: list[BaseModel], but: set[str] | None = None) -> str:
     """Records as JSON, without those that lack a name and name nobody."""
-    named = [record.model_dump(exclude_none=True) for record in records if record.name]
+    named = [record.model_dump(exclude_none=True, exclude=but) for record in records if record.name]
     return json.dumps(named, ensure_ascii=False)
 
 
@@ -248,9 +248,9 @@ def film_cells(film: FilmAnswer) -> dict[str, str | None]:
     }
 
 
-def credits_cells(film: FilmAnswer) -> dict[str, str]:
-    """A film's `cast` and `crew`, as text."""
-    return {"cast": _cell(film.credits.cast), "crew": _cell(film.credits.crew)}
+def credits_cells(film: FilmAnswer, but: set[str] | None = None) -> dict[str, str]:
+    """A film's `cast` and `crew`, as text, but for some fields of the people."""
+    return {"cast": _cell(film.credits.cast, but), "crew": _cell(film.credits.crew, but)}
 
 
 # A folder of films
@@ -419,7 +419,7 @@ def coming(tmdb: Tmdb, first: date, last: date) -> pd.DataFrame:
     -------
     DataFrame
         Columns `COMING`, cells as text in the TMDB 5000 schema, by id; budgets are nominal USD, and
-        0 is unknown. Neither revenue nor votes nor the film's popularity.
+        0 is unknown. Neither revenue nor votes nor popularity.
     """
     ids = {
         number for part in in_cinemas(partial(ask_page, tmdb), first, last) for number in part.ids
@@ -429,7 +429,8 @@ def coming(tmdb: Tmdb, first: date, last: date) -> pd.DataFrame:
         if isinstance(answer, Unavailable):
             _LOG.warning("film %s is left out: %s", number, without_passwords(str(answer)))
         else:
-            rows.append(film_cells(answer[0]) | credits_cells(answer[0]))
+            # People's popularity changes every day, and would be another fact every week.
+            rows.append(film_cells(answer[0]) | credits_cells(answer[0], {"popularity"}))
     return pd.DataFrame(rows, columns=list(COMING), dtype=str)
 
 
