@@ -44,11 +44,12 @@ def training_set(
 
     Nothing that was read later is in it: no revenue, no credits, no film.
 
-    For example, to train on what was known on the 1st of March:
+    For example, to train on what was known on the 1st of March, with
+    data.source set to march in params.yaml:
 
       python scripts/store.py training-set --as-of 2026-03-01 --to data/raw/march
 
-      dvc exp run -S data.source=march
+      dvc repro
     """
     card = write_training_set(Store(stores / source), as_of.date(), to)
     typer.echo(

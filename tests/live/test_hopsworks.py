@@ -13,7 +13,7 @@ from commands import run
 from pandas.testing import assert_frame_equal
 
 from boxoffice.core import paths
-from boxoffice.live.store import _TYPES, TABLES, Store
+from boxoffice.live.store import _TYPES, KEYS, Store
 
 FOLDER = paths.ROOT / "scripts" / "boxoffice" / "live" / "hopsworks"
 SCRIPT = FOLDER / "exchange.py"
@@ -40,20 +40,20 @@ def store(tmp_path):
 
 
 def test_its_tables_and_types_are_those_of_the_store():
-    assert exchange.KEYS == TABLES
+    assert exchange.PRIMARY_KEYS == KEYS
     assert set(exchange.HOPSWORKS_TYPES.values()) == set(_TYPES)
 
 
 def test_facts_come_back_as_they_went(store, tmp_path):
     """Through the frames that are inserted and read; Hopsworks may return dates as times."""
     back = Store(tmp_path / "back")
-    for table in TABLES:
+    for table in KEYS:
         rows = exchange.facts(store.folder, table)
         types = exchange.features(rows)
         frame = rows.to_pandas().assign(as_of=lambda frame: pd.to_datetime(frame["as_of"]))
         rows = exchange.to_rows(frame.sample(frac=1, random_state=0), types)
         exchange.write_parts(rows, back.folder, table)
-    for table in TABLES:
+    for table in KEYS:
         for day in (FIRST, SECOND):
             before, after = store.latest(table, day), back.latest(table, day)
             assert_frame_equal(after[before.columns.tolist()], before)

@@ -22,7 +22,7 @@ from pandas.testing import assert_frame_equal
 from boxoffice.core import paths
 from boxoffice.films.schema import clean, read_source
 from boxoffice.live import store as module
-from boxoffice.live.store import TABLES, Store, StoreError
+from boxoffice.live.store import KEYS, Store, StoreError
 from boxoffice.live.training_set import training_set, write_training_set
 
 FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 8), date(2026, 3, 15)
@@ -163,7 +163,7 @@ def test_an_empty_store_answers(store):
     assert_frame_equal(joined[["who", "day"]], asked)
     assert joined["as_of"].isna().all()
     listed = store.list()
-    assert listed["table"].tolist() == list(TABLES)
+    assert listed["table"].tolist() == list(KEYS)
     assert listed[["parts", "rows"]].to_numpy().sum() == 0
 
 

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from boxoffice.core.files import SourceError, replacing
 
-TABLES = {"films": "id", "people": "person_id", "revenues": "id"}  # with the key of each
+KEYS = {"films": "id", "people": "person_id", "revenues": "id"}  # of each table
 
 _PART = re.compile(r"\d{4}-\d\d-\d\d-\d{3}-[0-9a-f]{12}\.parquet")
 _COLUMN = re.compile("[a-z][a-z0-9_]*")
@@ -109,7 +109,7 @@ class Store:
         parts = _parts(self._folder(table))
         if as_of is not None:
             parts = [part for part in parts if _day_of(part) <= _day(as_of)]
-        key = TABLES[table]
+        key = KEYS[table]
         if not parts:
             return pd.DataFrame({key: pd.Series(dtype="str"), "as_of": _no_days(0)})
         return _query(f"{_latest(key)} ORDER BY {key}", parts)
@@ -140,7 +140,7 @@ class Store:
             table is one of `left` too.
         """
         parts = _parts(self._folder(table))
-        key = TABLES[table]
+        key = KEYS[table]
         keys, until = _keys(left, on), _dates(left, at)
         if not parts:
             return _beside(left, pd.DataFrame({"as_of": _no_days(len(left))}), table)
@@ -159,7 +159,7 @@ class Store:
 
     def list(self) -> pd.DataFrame:
         """Tables with their number of parts and of rows, and the days of the first and last."""
-        return pd.DataFrame([self._summary(table) for table in TABLES])
+        return pd.DataFrame([self._summary(table) for table in KEYS])
 
     def _summary(self, table: str) -> dict:
         parts = _parts(self._folder(table))
@@ -170,8 +170,8 @@ class Store:
         return {"table": table, "parts": len(parts), "rows": rows, "first": first, "last": last}
 
     def _folder(self, table: str) -> Path:
-        if table not in TABLES:
-            raise StoreError(f"{table!r} is no table of the store: it has {', '.join(TABLES)}")
+        if table not in KEYS:
+            raise StoreError(f"{table!r} is no table of the store: it has {', '.join(KEYS)}")
         return self.folder / table
 
     @contextmanager
@@ -224,7 +224,7 @@ def _latest(key: str) -> str:
 
 def _changed(new: pa.Table, parts: list[Path], table: str) -> pa.Table:
     """The rows that differ from the latest facts of these parts, by key."""
-    key = TABLES[table]
+    key = KEYS[table]
     if not parts:
         return new.sort_by(key)
     known = _types(parts)
@@ -285,7 +285,7 @@ def _typed(rows: pd.DataFrame, table: str) -> pa.Table:
     for name in rows:
         if not (isinstance(name, str) and _COLUMN.fullmatch(name)) or name in _TAKEN:
             raise StoreError(f"{table}: {name!r} can't be a column of facts: rename or drop it")
-    key = TABLES[table]
+    key = KEYS[table]
     if key not in rows:
         raise StoreError(f"{table}: the rows lack the column {key}, their key")
     _check_keys(rows[key], table)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-KEYS = {"films": "id", "people": "person_id", "revenues": "id"}  # of the tables of a store
+PRIMARY_KEYS = {"films": "id", "people": "person_id", "revenues": "id"}  # of the tables of a store
 HOPSWORKS_TYPES = {
     "string": pa.string(),
     "double": pa.float64(),
@@ -52,7 +52,9 @@ def facts(store: Path, table: str, since: date = date.min) -> pa.Table | None:
         return None
     rows = pa.concat_tables([pq.read_table(path) for path in paths], promote_options="default")
     numbered = rows.append_column("number", pa.array(range(len(rows))))
-    last = numbered.group_by([KEYS[table], "as_of"]).aggregate([("number", "max")])["number_max"]
+    last = numbered.group_by([PRIMARY_KEYS[table], "as_of"]).aggregate([("number", "max")])[
+        "number_max"
+    ]
     return rows.take(last.sort())
 
 
@@ -79,7 +81,7 @@ def write_parts(rows: pa.Table, store: Path, table: str) -> int:
     days = sorted(pc.unique(rows["as_of"]).to_pylist())
     for day in days:
         content = pa.BufferOutputStream()
-        part = rows.filter(pc.equal(rows["as_of"], day)).sort_by(KEYS[table])
+        part = rows.filter(pc.equal(rows["as_of"], day)).sort_by(PRIMARY_KEYS[table])
         pq.write_table(part.replace_schema_metadata(), content)
         content = content.getvalue().to_pybytes()
         digest = hashlib.sha256(content).hexdigest()[:12]
@@ -106,7 +108,7 @@ def group_name(source: str, table: str) -> str:
 
 def push(args: argparse.Namespace) -> None:
     """Insert the facts of a store into a feature group per table; twice changes nothing."""
-    found = {table: facts(args.store, table, args.since) for table in KEYS}
+    found = {table: facts(args.store, table, args.since) for table in PRIMARY_KEYS}
     found = {table: rows for table, rows in found.items() if rows is not None}
     if not found:
         raise ExchangeError(f"{args.store} has no facts since {args.since}")
@@ -124,7 +126,7 @@ def push(args: argparse.Namespace) -> None:
             name=name,
             version=args.version,
             description=f"Dated facts of {table}: as_of is the day on which they were read",
-            primary_key=[KEYS[table]],
+            primary_key=[PRIMARY_KEYS[table]],
             event_time="as_of",
             online_enabled=args.online,
             statistics_config=False,
@@ -140,7 +142,7 @@ def pull(args: argparse.Namespace) -> None:
     source = feature_store(args.project)
     temporary = args.store.with_name(f".{args.store.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
-    for table in KEYS:
+    for table in PRIMARY_KEYS:
         group = source.get_feature_group(group_name(args.source, table), version=args.version)
         if group is None:
             continue
