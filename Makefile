@@ -3,6 +3,8 @@
 PYTHON ?= python3.11
 PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1 .pipenv/bin/pipenv
 BIN := .venv/bin
+HOPSWORKS := scripts/boxoffice/live/hopsworks
+HOPSWORKS_PIPENV := VIRTUAL_ENV=$(CURDIR)/.hopsworks PIPENV_PIPFILE=$(HOPSWORKS)/Pipfile PIPENV_VERBOSITY=-1 .pipenv/bin/pipenv
 PORT ?= 8000
 # DVC calls `python`, which must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -80,11 +82,24 @@ tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into 
 	python scripts/measure.py tmdb5000
 	python scripts/transfer.py
 
+.PHONY: hopsworks
+hopsworks: .hopsworks/.installed ## Install the Hopsworks client, in an environment of its own
+
+.hopsworks/bin/python:
+	$(PYTHON) -m venv .hopsworks
+
+.hopsworks/.installed: $(HOPSWORKS)/Pipfile.lock | .pipenv/bin/pipenv .hopsworks/bin/python
+	$(HOPSWORKS_PIPENV) sync
+	@touch $@
+
 .PHONY: lock
-lock: | .pipenv/bin/pipenv .venv/bin/python ## Lock Pipfile anew, without naming an index
+lock: | .pipenv/bin/pipenv .venv/bin/python .hopsworks/bin/python ## Lock both Pipfiles anew, without naming an index
 	$(PIPENV) lock
-	.venv/bin/python -c "import json; lock = json.load(open('Pipfile.lock')); lock['_meta']['sources'] = []; open('Pipfile.lock', 'w').write(json.dumps(lock, indent=4) + '\n')"
+	$(HOPSWORKS_PIPENV) lock
+	for lock in Pipfile.lock $(HOPSWORKS)/Pipfile.lock; do \
+		.venv/bin/python -c "import json; lock = json.load(open('$$lock')); lock['_meta']['sources'] = []; open('$$lock', 'w').write(json.dumps(lock, indent=4) + '\n')"; \
+	done
 
 .PHONY: clean
 clean: ## Remove the environment and every untracked result, but not data/raw or the DVC cache
-	rm -rf .venv .pipenv .pytest_cache .ruff_cache .hypothesis scripts/*.egg-info data/processed data/synthetic models reports/notebooks reports/tables
+	rm -rf .venv .pipenv .hopsworks .pytest_cache .ruff_cache .hypothesis scripts/*.egg-info data/processed data/synthetic models reports/notebooks reports/tables

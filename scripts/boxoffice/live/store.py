@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from boxoffice.core.files import SourceError, replacing
 
-TABLES = {"films": "id", "people": "person_id", "revenues": "id"}  # with the key of each
+KEYS = {"films": "id", "people": "person_id", "revenues": "id"}  # of each table
 
 _PART = re.compile(r"\d{4}-\d\d-\d\d-\d{3}-[0-9a-f]{12}\.parquet")
 _COLUMN = re.compile("[a-z][a-z0-9_]*")
@@ -109,7 +109,7 @@ class Store:
         parts = _parts(self._folder(table))
         if as_of is not None:
             parts = [part for part in parts if _day_of(part) <= _day(as_of)]
-        key = TABLES[table]
+        key = KEYS[table]
         if not parts:
             return pd.DataFrame({key: pd.Series(dtype="str"), "as_of": _no_days(0)})
         return _query(f"{_latest(key)} ORDER BY {key}", parts)
@@ -140,7 +140,7 @@ class Store:
             table is one of `left` too.
         """
         parts = _parts(self._folder(table))
-        key = TABLES[table]
+        key = KEYS[table]
         keys, until = _keys(left, on), _dates(left, at)
         if not parts:
             return _beside(left, pd.DataFrame({"as_of": _no_days(len(left))}), table)
@@ -159,24 +159,19 @@ class Store:
 
     def list(self) -> pd.DataFrame:
         """Tables with their number of parts and of rows, and the days of the first and last."""
-        listed = []
-        for table in TABLES:
-            parts = _parts(self._folder(table))
-            days = [_day_of(part) for part in parts]
-            listed.append(
-                {
-                    "table": table,
-                    "parts": len(parts),
-                    "rows": sum(pq.read_metadata(part).num_rows for part in parts),
-                    "first": min(days, default=None),
-                    "last": max(days, default=None),
-                }
-            )
-        return pd.DataFrame(listed)
+        return pd.DataFrame([self._summary(table) for table in KEYS])
+
+    def _summary(self, table: str) -> dict:
+        parts = _parts(self._folder(table))
+        if not parts:
+            return {"table": table, "parts": 0, "rows": 0, "first": None, "last": None}
+        rows = _query(f"SELECT count(*) AS rows FROM ({_FACTS})", parts)["rows"].item()
+        first, last = _day_of(parts[0]), _day_of(parts[-1])
+        return {"table": table, "parts": len(parts), "rows": rows, "first": first, "last": last}
 
     def _folder(self, table: str) -> Path:
-        if table not in TABLES:
-            raise StoreError(f"{table!r} is no table of the store: it has {', '.join(TABLES)}")
+        if table not in KEYS:
+            raise StoreError(f"{table!r} is no table of the store: it has {', '.join(KEYS)}")
         return self.folder / table
 
     @contextmanager
@@ -219,9 +214,7 @@ def _query(sql: str, parts: list[Path], **tables: pa.Table) -> pd.DataFrame:
         try:
             return connection.execute(sql, {"parts": [str(part) for part in parts]}).df()
         except duckdb.Error as error:
-            raise StoreError(
-                f"{parts[0].parent} can't be read: {error}. Bring it back with `dvc checkout`"
-            ) from error
+            raise _unreadable(parts, error) from error
 
 
 def _latest(key: str) -> str:
@@ -231,11 +224,10 @@ def _latest(key: str) -> str:
 
 def _changed(new: pa.Table, parts: list[Path], table: str) -> pa.Table:
     """The rows that differ from the latest facts of these parts, by key."""
-    key = TABLES[table]
+    key = KEYS[table]
     if not parts:
         return new.sort_by(key)
-    known = pa.unify_schemas([pq.read_schema(part) for part in parts])
-    known = {field.name: field.type for field in known if field.name != "as_of"}
+    known = _types(parts)
     for field in new.schema:
         if (before := known.get(field.name, field.type)) != field.type:
             raise StoreError(
@@ -251,6 +243,22 @@ def _changed(new: pa.Table, parts: list[Path], table: str) -> pa.Table:
         new=new,
     )
     return pa.Table.from_pandas(changed, schema=new.schema, preserve_index=False)
+
+
+def _types(parts: list[Path]) -> dict[str, pa.DataType]:
+    """Type of every column of facts that any of these parts has."""
+    try:
+        schema = pa.unify_schemas([pq.read_schema(part) for part in parts])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _unreadable(parts, error) from error
+    return {field.name: field.type for field in schema if field.name != "as_of"}
+
+
+def _unreadable(parts: list[Path], error: Exception) -> StoreError:
+    what = str(error).splitlines()[0]  # DuckDB's own quote the query
+    return StoreError(
+        f"{parts[0].parent} can't be read: {what}. Bring it back: `dvc checkout data/store.dvc`"
+    )
 
 
 def _or_null(columns: list[str], present: Collection[str]) -> str:
@@ -277,7 +285,7 @@ def _typed(rows: pd.DataFrame, table: str) -> pa.Table:
     for name in rows:
         if not (isinstance(name, str) and _COLUMN.fullmatch(name)) or name in _TAKEN:
             raise StoreError(f"{table}: {name!r} can't be a column of facts: rename or drop it")
-    key = TABLES[table]
+    key = KEYS[table]
     if key not in rows:
         raise StoreError(f"{table}: the rows lack the column {key}, their key")
     _check_keys(rows[key], table)
@@ -325,8 +333,10 @@ def _keys(left: pd.DataFrame, on: str) -> pa.Array:
 
 
 def _dates(left: pd.DataFrame, at: str) -> pd.Series:
+    if left[at].dtype.kind in "iuf" and left[at].notna().any():  # pandas takes them for nanoseconds
+        raise StoreError(f"{at} of the rows to join holds numbers, not dates")
     try:
-        return pd.to_datetime(left[at])
+        return pd.to_datetime(left[at], format="ISO8601")
     except (ValueError, TypeError) as error:
         raise StoreError(f"{at} of the rows to join holds what is no date: {error}") from error
 
