@@ -72,6 +72,10 @@ tmdb5000: setup ## Measure on TMDB 5000 (after scripts/fetch.py tmdb5000), into 
 	python scripts/measure.py tmdb5000
 	python scripts/transfer.py
 
+.PHONY: open-films
+open-films: setup ## Read the films of Wikidata anew, say what changed (ACCEPT=--accept: even if many are gone)
+	python scripts/fetch.py wikidata --older-than 7 $(ACCEPT)
+
 .PHONY: lock
 lock: | .pipenv/bin/pipenv .venv/bin/python ## Lock Pipfile anew, without naming an index
 	$(PIPENV) lock

@@ -90,18 +90,15 @@ def runtimes(quantities: pd.DataFrame) -> pd.Series:
 def _statements(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per statement, of which the answer has one per place and currency code."""
     rows = rows.assign(
-        world=rows["place"].isin(_WORLD), place_name=rows["name"].fillna(rows["place"])
-    ).sort_values(["film", "property", "statement", "currency", "place"])
+        world=rows["place"].isin(_WORLD), places=rows["name"].fillna(rows["place"])
+    ).sort_values(["film", "property", "statement", "currency", "places"])
     keys = ["film", "property", "statement"]
-    table = rows.groupby(keys, as_index=False).agg(
-        amount_text=("amount", "first"),
-        unit=("unit", "first"),
-        currency=("currency", "first"),
-        rank=("rank", "first"),
-        time=("time", "max"),
-        world=("world", "max"),
-        places=("place_name", lambda names: ", ".join(names.dropna().unique())),
-    )
+    columns = ["amount", "unit", "currency", "rank"]
+    times = {"time": "max", "world": "max"}
+    table = rows.groupby(keys).agg(dict.fromkeys(columns, "first") | times)
+    named = rows.dropna(subset="places").drop_duplicates([*keys, "places"])
+    table = table.join(named.groupby(keys)["places"].agg(", ".join)).reset_index()
+    table = table.rename(columns={"amount": "amount_text"}).fillna({"places": ""})
     table["amount_text"] = table["amount_text"].str.removeprefix("+")
     table["amount"] = table["amount_text"].astype(float)
     table["partial"] = (table["places"] != "") & ~table["world"]
