@@ -92,6 +92,10 @@ hopsworks: .hopsworks/.installed ## Install the Hopsworks client, in an environm
 	$(HOPSWORKS_PIPENV) sync
 	@touch $@
 
+.PHONY: open-films
+open-films: setup ## Read the films of Wikidata anew, say what changed (ACCEPT=--accept: even if many are gone)
+	python scripts/fetch.py wikidata --older-than 7 $(ACCEPT)
+
 .PHONY: lock
 lock: | .pipenv/bin/pipenv .venv/bin/python .hopsworks/bin/python ## Lock both Pipfiles anew, without naming an index
 	$(PIPENV) lock

@@ -184,7 +184,7 @@ Markdown(
 #   popularity and the segment; scaling and clustering are fitted on the training part. The 15
 #   originals are an external test: none was used for training, though the films were made from them.
 # - **real films**: the proxies that `preprocess` made, split by release date. Votes come after
-#   release, so this explains and does not predict.
+#   release, so this explains and does not predict. A source without votes has none of these.
 
 # %%
 original = read_engagement(paths.RAW / "assignment" / "movies.csv")
@@ -195,8 +195,9 @@ proxies = pd.read_parquet(paths.PROCESSED / "engagement.parquet").merge(
 parts = {
     "original": hits.split(original, hit_test_size, seed),
     "synthetic": hits.split(synthetic, hit_test_size, seed),
-    "tmdb": tuple(proxies[proxies["split_temporal"] == part] for part in ("train", "test")),
 }
+if len(proxies):
+    parts["tmdb"] = tuple(proxies[proxies["split_temporal"] == part] for part in ("train", "test"))
 X = segments.scaled(parts["synthetic"][0])
 k = segments.choose_k(X, list(range(hit_k_min, hit_k_max + 1)), seed).chosen
 models = {
@@ -231,9 +232,9 @@ pd.concat({name: hits.cv_table(found) for name, found in searches.items()}).styl
 hit_selected = hits.selected(searches["synthetic"])
 hit_model = searches["synthetic"][hit_selected].best_estimator_
 external = hits.score(hit_model, original)
-figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
+figure, axes = plt.subplots(1, len(parts), figsize=(13, 3.6), layout="constrained")
 titles = ("15 original films", f"{len(synthetic):,} synthetic films", "Real films, by proxies")
-for axis, scores, title in zip(axes, hit_scores.values(), titles, strict=True):
+for axis, scores, title in zip(axes, hit_scores.values(), titles[: len(parts)], strict=True):
     auc = pd.DataFrame(scores).T["roc_auc"].drop("selected")[::-1]
     axis.barh(auc.index.str.replace("_", " "), auc)
     axis.axvline(0.5, color="k", linestyle="--")
@@ -248,8 +249,12 @@ Markdown(
     f"a fifth of all films. The 15 were written so that hits and misses do not overlap, so "
     f"leave-one-out can't show it either. On synthetic films, the AUC of "
     f"{hit_scores['synthetic']['selected']['roc_auc']:.3f} and the {external['accuracy']:.0%} "
-    f"accuracy on the 15 originals show consistency with how the films were made. On real films, "
-    f"proxies reach {hit_scores['tmdb']['selected']['roc_auc']:.3f}."
+    f"accuracy on the 15 originals show consistency with how the films were made. "
+    + (
+        f"On real films, proxies reach {hit_scores['tmdb']['selected']['roc_auc']:.3f}."
+        if "tmdb" in parts
+        else "This source has no votes, so real films have no proxies."
+    )
 )
 
 # %%
@@ -261,7 +266,7 @@ pd.DataFrame(selected_scores | {"synthetic, on the originals": external}).T.styl
 
 # %% tags=["plumbing"]
 new_film = {"avg_watch_time": 100, "completion_rate": 0.8, "ratings_count": 5000, "avg_rating": 4.2}
-newest_proxies = parts["tmdb"][1].iloc[-1]
+newest_proxies = parts["tmdb"][1].iloc[-1] if "tmdb" in parts else None
 chance = {
     name: found[hits.selected(found)].predict_proba(
         [[(newest_proxies if name == "tmdb" else new_film)[feature] for feature in FEATURES]]
@@ -271,9 +276,13 @@ chance = {
 Markdown(
     f"A film with {', '.join(f'{name} {value:g}' for name, value in new_film.items())}: probability "
     f"of a hit {chance['original']:.0%} by the model of the originals, {chance['synthetic']:.0%} by "
-    f"that of the synthetic films.\n\n"
-    f"*{newest_proxies['title']}*, by its proxies: {chance['tmdb']:.0%}; it was "
-    f"{'a hit' if newest_proxies['hit'] else 'no hit'}."
+    f"that of the synthetic films."
+    + (
+        f"\n\n*{newest_proxies['title']}*, by its proxies: {chance['tmdb']:.0%}; it was "
+        f"{'a hit' if newest_proxies['hit'] else 'no hit'}."
+        if "tmdb" in parts
+        else ""
+    )
 )
 
 # %% [markdown]
@@ -314,7 +323,7 @@ reports.write_metrics(
             "original": hit_scores["original"],
             "synthetic": hit_scores["synthetic"],
             "external": external,
-            "tmdb": hit_scores["tmdb"],
+            **({"tmdb": hit_scores["tmdb"]} if "tmdb" in parts else {}),
         },
     },
 )

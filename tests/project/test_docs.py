@@ -93,7 +93,7 @@ def test_params_and_make_targets_exist(page):
         if section in params:
             assert key in params[section], name
     makefile = (paths.ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|^)make ([a-z0-9]+)", text, re.MULTILINE):
+    for target in re.findall(r"(?:`|^)make ([a-z0-9-]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:.*##", makefile, re.MULTILINE), target
 
 

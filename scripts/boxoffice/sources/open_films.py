@@ -81,18 +81,19 @@ _COMPANIES = {
 _EARLIER_CERTIFICATES = {"M": "PG", "GP": "PG", "M/PG": "PG"}  # PG's names up to 1972
 _NO_CERTIFICATE = "Open"  # in two of Vega's films, and no certificate at all
 
-_COUNTRIES = {
+TMDB_COUNTRIES = {
     "British Hong Kong": "Hong Kong",
     "Kingdom of Great Britain": "United Kingdom",
     "People's Republic of China": "China",
     "United States": "United States of America",
 }
 # Codes of names that pycountry lacks or TMDB codes in another way.
-_CODES = {
+TMDB_CODES = {
     "Russia": "RU",
     "American English": "en", "Australian English": "en", "Cantonese": "cn", "Dari": "fa",
-    "Flemish Dutch": "nl", "Greek": "el", "Mandarin": "zh", "Māori": "mi", "Pashto": "ps",
-    "Punjabi": "pa", "Standard Chinese": "zh", "Swahili": "sw", "Yue Chinese": "cn",
+    "Flemish Dutch": "nl", "Greek": "el", "Mandarin": "zh", "Mandarin Chinese": "zh", "Māori": "mi",
+    "Pashto": "ps", "Punjabi": "pa", "Standard Chinese": "zh", "Standard Mandarin": "zh",
+    "Swahili": "sw", "Yue Chinese": "cn",
 }  # fmt: skip
 # Countries of a film or two, which the committed tables state without a code.
 _UNCODED = (
@@ -306,7 +307,7 @@ def companies(film: pd.Series) -> list[dict]:
 
 def countries(film: pd.Series) -> list[dict]:
     """Countries of origin in TMDB's spelling, with their ISO 3166 codes."""
-    found = dict.fromkeys(_COUNTRIES.get(name, name) for name in names(film["Country"]))
+    found = dict.fromkeys(TMDB_COUNTRIES.get(name, name) for name in names(film["Country"]))
     return [_coded("iso_3166_1", pycountry.countries, name) for name in found]
 
 
@@ -317,7 +318,7 @@ def languages(film: pd.Series) -> list[dict]:
 
 @cache
 def _coded(key: str, standard: pycountry.db.Database, name: str) -> dict:
-    code = _CODES.get(name)
+    code = TMDB_CODES.get(name)
     if not code and name not in _UNCODED:
         with suppress(LookupError):
             code = getattr(standard.lookup(name), "alpha_2", None)
