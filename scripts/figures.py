@@ -20,6 +20,7 @@ from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.votes import INTERCEPT, SLOPE, read_in_words
 
 ELSEWHERE = paths.REPORTS / "tmdb5000"
+PLAYED = paths.REPORTS / "played" / "open_films_2009.json"
 TRANSFER = ELSEWHERE / "metrics" / "transfer.json"
 SOURCES = {"open films": paths.METRICS, "TMDB 5000": ELSEWHERE / "metrics"}
 STAGES = ("preprocess", "segment", "regress", "classify", "poster", "multimodal")
@@ -355,6 +356,34 @@ def votes(_: Runs) -> str:
     )
 
 
+def played(_: Runs) -> str:
+    """What came of the forecasts of a year that was played."""
+    scores = json.loads(PLAYED.read_text("utf-8"))["scores"]
+    ((version, by_days),) = scores.items()
+    rows = [
+        {
+            "films": label,
+            "n": group["n"],
+            "R²": f"{group['r2']:.2f}",
+            "bias": f"{group['bias']:+.2f}",
+            "within a factor of 2": f"{group['within_2']:.0%}",
+            "coverage": f"{group['coverage']:.0%}",
+            "Brier": f"{group['brier']:.3f}",
+        }
+        for name, label in GROUPS.items()
+        for group in [by_days["d180"][name]]
+        if "r2" in group
+    ]
+    return "\n\n".join(
+        [
+            "What came of the forecasts of films of 2009 and of the first months of 2010, half a year "
+            f"after release (model `{version}`; bias is the mean of forecast less actual, natural "
+            "log; coverage that of the 90% interval):",
+            table(rows),
+        ]
+    )
+
+
 def served_rows(source: str, run: dict) -> list[dict]:
     """The multimodal network that a run exports, by what it is given of a film."""
     return [
@@ -563,6 +592,7 @@ PAGES: dict[str, dict[str, Callable[[Runs], str]]] = {
     "README.md": {"headline": headline, "stages": stage_picture},
     "docs/results.md": {"figures": results},
     "docs/forecasts.md": {"votes": votes},
+    "docs/live.md": {"played": played},
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -114,7 +114,7 @@ def feed_of(source: str, permission: bool, api: str, rate: float) -> Iterator[Fe
 def days_of(today: datetime | None, until: datetime | None) -> list[date]:
     """The days of the runs: this one, or those that are played."""
     if today is None:
-        return [date.today()]
+        return [datetime.now(UTC).date()]
     return weeks_between(today.date(), (until or today + PLAYED_FOR).date())
 
 

@@ -9,8 +9,10 @@ import pooch
 
 from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import load_card
+from boxoffice.core.reports import write_json
 from boxoffice.films.history import FILES, write_history
 from boxoffice.films.splits import training_rows_of_both
+from boxoffice.live.versions import VERSION_FILE, version_of
 from boxoffice.tabular import backtest
 from boxoffice.tabular.evaluation import (
     EXPORTED,
@@ -28,6 +30,8 @@ def write_past_models(
     before: pd.Timestamp, folder: Path, seed: int, processed: Path, models: Path
 ) -> None:
     """Write the models that learned from films released before a day alone.
+
+    Their version is that of today's models, with the day: 'v1.2.0@2009-01-01'.
 
     Their recipe, the selected model and its hyperparameters, is that of today's models, which was
     chosen on films of before that day. Their intervals are measured by forecasts of
@@ -74,6 +78,7 @@ def write_past_models(
             card = load_card(f"success_{feature_set}", models)
             task = success_task({}, seed)
             export_fitted(task, feature_set, recipe(task, card), films, source, _kept(card), made)
+        write_json(made / VERSION_FILE, {"version": f"{version_of(models)}@{before:%Y-%m-%d}"})
         made.rename(folder)
 
 
