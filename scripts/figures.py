@@ -18,6 +18,7 @@ from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.votes import INTERCEPT, SLOPE, read_in_words
+from boxoffice.live.scores import GROUPS
 
 ELSEWHERE = paths.REPORTS / "tmdb5000"
 PLAYED = paths.REPORTS / "played" / "open_films_2009.json"
@@ -376,9 +377,9 @@ def played(_: Runs) -> str:
     ]
     return "\n\n".join(
         [
-            "What came of the forecasts of films of 2009 and of the first months of 2010, half a year "
-            f"after release (model `{version}`; bias is the mean of forecast less actual, natural "
-            "log; coverage that of the 90% interval):",
+            "What came of the forecasts, half a year after release (January to December 2009; model "
+            f"`{version}`; bias is the mean of forecast less actual, natural log; coverage is that "
+            "of the 90% interval):",
             table(rows),
         ]
     )

@@ -20,6 +20,15 @@ SIZES = {  # by budget, nominal USD
     "largest": (LARGEST, np.inf),
 }
 LEADS = {"weeks_0_2": (0, 14), "weeks_2_5": (14, 35), "weeks_5_on": (35, np.inf)}  # days
+GROUPS = {
+    "all": "all films",
+    "small": "budget below $20M",
+    "large": "budget $20M to $150M",
+    "largest": "budget from $150M on",
+    "weeks_0_2": "forecast at most 2 weeks ahead",
+    "weeks_2_5": "2 to 5 weeks ahead",
+    "weeks_5_on": "more than 5 weeks ahead",
+}
 
 
 def outcomes(log: pd.DataFrame, store: Store, today: pd.Timestamp) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
@@ -14,10 +13,8 @@ from matplotlib.figure import Figure
 
 from boxoffice.core.files import replacing
 from boxoffice.films.money import usd_in_words
-from boxoffice.live.scores import DAYS, last_forecasts
+from boxoffice.live.scores import DAYS, GROUPS, last_forecasts
 from boxoffice.tabular.backtest import FEWEST_SCORED
-
-matplotlib.use("Agg")
 
 MOST_DRAWN = 20  # coming films
 WINDOW = 30  # films of a rolling mean
@@ -29,15 +26,6 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 SHORT_UNITS = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
-GROUPS = {
-    "all": "all films",
-    "small": "budget below $20M",
-    "large": "budget $20M to $150M",
-    "largest": "budget from $150M on",
-    "weeks_0_2": "forecast at most 2 weeks ahead",
-    "weeks_2_5": "2 to 5 weeks ahead",
-    "weeks_5_on": "more than 5 weeks ahead",
-}
 
 
 def coming_films(log: pd.DataFrame, version: str, today: pd.Timestamp) -> pd.DataFrame:
