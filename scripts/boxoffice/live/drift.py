@@ -32,11 +32,11 @@ def drift(training: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, a row per feature
-        `n`, the films that it is known of; their `mean`, and `mean_training`; `missing` and
-        `missing_training`, the shares of films that it is unknown of; `unseen`, the share of known
-        values outside the training films' range; `wasserstein`, the distance of the distributions
-        in standard deviations of the training films; `ks`, their Kolmogorov-Smirnov distance, and
-        the `p_value`; `missing_p_value`; `adjusted_p`, the smaller of both after adjusting; and
+        `n`, the films of the window; `mean` and `mean_training`; `missing` and `missing_training`,
+        the shares of films that it is unknown of; `unseen`, the share of known values outside the
+        training films' range; `wasserstein`, the distance of the distributions in standard
+        deviations of the training films; `ks`, their Kolmogorov-Smirnov distance, and the
+        `p_value`; `missing_p_value`; `adjusted_p`, the smaller of both after adjusting; and
         `drifted`, whether that is below `LEVEL`. Of fewer than `FEWEST` films there are neither
         distances nor p-values, and `drifted` is NA.
     """
@@ -56,7 +56,7 @@ def _row(training: np.ndarray, values: np.ndarray) -> dict[str, float]:
     learned, known = training[~np.isnan(training)], values[~np.isnan(values)]
     outside = (known < learned.min()) | (known > learned.max()) if len(learned) else known == known
     found = {
-        "n": len(known),
+        "n": len(values),
         "mean": _mean(known),
         "mean_training": _mean(learned),
         "missing": _mean(np.isnan(values)),
