@@ -122,16 +122,20 @@ class FilmModels:
 
     def with_features(self, features: np.ndarray) -> pd.DataFrame:
         """Features and `FORECASTS` of films, the revenue in real USD: shape (n, n_features + 2)."""
-        read = features.astype(np.float32)
-        log_revenue = self.revenue.predict(read).astype(float)
-        chance = self.chance(features, log_revenue, self.success.predict(read))
+        features = features.astype(np.float32)
+        log_revenue = self.revenue.predict(features).astype(float)
+        chance = self.chance(features, log_revenue, self.success.predict(features))
         forecasts = dict(zip(FORECASTS, (log_revenue, chance), strict=True))
-        return pd.DataFrame(read, columns=self.features).assign(**forecasts)
+        return pd.DataFrame(features, columns=self.features).assign(**forecasts)
+
+    def training_features(self) -> np.ndarray:
+        """Features of the films that the models learned from, NaN is unknown: float32."""
+        table = pd.read_parquet(self._folder / TRAINING_FEATURES, columns=self.features)
+        return table.to_numpy()
 
     def training_films(self) -> pd.DataFrame:
-        """Features and forecasts of the films that the models learned from, see `with_features`."""
-        table = pd.read_parquet(self._folder / TRAINING_FEATURES, columns=self.features)
-        return self.with_features(table.to_numpy())
+        """Features and forecasts of the films that the models learned from."""
+        return self.with_features(self.training_features())
 
     def revenue_heads(self, asked: "Answering", log_revenues: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about revenue."""
