@@ -42,6 +42,11 @@ class AskedFilms(Collector):
     registry : CollectorRegistry
     every : float
         Seconds from one measurement to the next.
+
+    Attributes
+    ----------
+    found : dict of feature set to (int, DataFrame or None)
+        The number of different films and, of enough of them, `drift.drift`.
     """
 
     def __init__(self, forecasts: Forecasts, registry: CollectorRegistry, every: float = EVERY):
@@ -50,7 +55,7 @@ class AskedFilms(Collector):
         # Read now, for the folder may hold other models later.
         self._learned = {name: each.training_features() for name, each in self._models.items()}
         self._training: dict[str, pd.DataFrame] = {}  # with forecasts, which wait until needed
-        self._found: dict[str, tuple[int, pd.DataFrame | None]] = {}
+        self.found: dict[str, tuple[int, pd.DataFrame | None]] = {}
         self._asked = self._measured = 0
         self._next = 0.0
         forecasts.on_asked = self.remember
@@ -66,10 +71,9 @@ class AskedFilms(Collector):
         if self._asked == self._measured or monotonic() < self._next:
             return
         self._measured, self._next = self._asked, monotonic() + self._every
-        self._found = await to_thread.run_sync(self._measurements)
+        self.found = await to_thread.run_sync(self._measurements)
 
     def _measurements(self) -> dict[str, tuple[int, pd.DataFrame | None]]:
-        """Of each feature set the number of different films and, of enough, their drift."""
         found = {}
         for name, films in self._films.items():
             asked = pd.DataFrame(list(films), dtype="float32").drop_duplicates()
@@ -87,14 +91,14 @@ class AskedFilms(Collector):
         """The gauges of the last measurement."""
         films = _gauge("drift_films", f"Different ones among the last {MOST} films.")
         drifted = _gauge("drifted_features", "Features and forecasts that have drifted.")
-        for name, (number, table) in self._found.items():
+        for name, (number, table) in self.found.items():
             films.add_metric([name], number)
             if table is not None:
                 drifted.add_metric([name], int(table["drifted"].sum()))
         yield from (films, drifted)
         for gauge, (column, words) in BY_FEATURE.items():
             family = _gauge(f"drift_{gauge}", words, "feature")
-            for name, (_, table) in self._found.items():
+            for name, (_, table) in self.found.items():
                 for feature, value in () if table is None else table[column].dropna().items():
                     family.add_metric([name, feature], value)
             yield family

@@ -68,17 +68,15 @@ def main(
       python scripts/watch.py --films films.csv --since 2011-01-01 -o watch.html
     """
     folder = models or (CHAMPION if CHAMPION.is_dir() else paths.MODELS)
+    first = day(since) if since else None
+    source = films.name if films else source or only_source()
     forecasts = Forecasts(folder, history)
-    if films is not None:
-        source = films.name
-        table, set_aside = of_table(forecasts, films)
-    else:
-        source = source or only_source()
-        table, set_aside = of_log(forecasts, source)
-    if since:
-        table = table[table["release_date"] >= day(since)]
+    table, set_aside = of_table(forecasts, films) if films else of_log(forecasts, source)
+    if first:
+        table = table[table["release_date"] >= first]
     if table.empty:
-        raise SourceError(f"no film of {source} can be watched: {', '.join(set_aside[:1])}")
+        why = f"none is as late as {since}" if first else (set_aside or ["it has none"])[0]
+        raise SourceError(f"no film of {source} can be watched: {why}")
     own = forecasts.models["pre_release"]
     training = own.training_films()
     windows = rolling(training, table, table["release_date"], size)

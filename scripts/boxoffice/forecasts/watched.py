@@ -48,4 +48,5 @@ def watched_films(forecasts: Forecasts, chunks: Iterable[Chunk]) -> Watched:
         parts.append(part.set_axis(part.index + done))
         faults |= {done + row: texts for row, texts in reader.faults.items()}
         done += chunk.rows.num_rows
-    return Watched(pd.concat(parts) if parts else pd.DataFrame(), faults)
+    nothing = pd.DataFrame(columns=["release_date"])
+    return Watched(pd.concat(parts) if parts else nothing, faults)
