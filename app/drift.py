@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from boxoffice.forecasts.forecasts import Answering, Forecasts
-from boxoffice.live.drift import FEWEST, drift
+from boxoffice.live.drift import FEWEST_WATCHED, drift
 
 MOST = 1000  # films of each feature set that are remembered
 EVERY = 60.0  # seconds from one measurement to the next
@@ -32,8 +32,8 @@ BY_FEATURE = {
 class AskedFilms(Collector):
     """The last films of requests, by feature set, and how far they lie from the training films.
 
-    A film that is asked about again with the same features counts once. Below `drift.FEWEST` films
-    there is no gauge but their number.
+    A film that is asked about again with the same features counts once. Of fewer than
+    `drift.FEWEST_WATCHED` films there is no gauge but their number.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class AskedFilms(Collector):
         found = {}
         for name, films in self._films.items():
             asked = pd.DataFrame(list(films), dtype="float32").drop_duplicates()
-            enough = len(asked) >= FEWEST
+            enough = len(asked) >= FEWEST_WATCHED
             found[name] = len(asked), self._drift(name, asked) if enough else None
         return found
 

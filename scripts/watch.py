@@ -19,7 +19,7 @@ from boxoffice.forecasts.forecasts import FORECASTS, Forecasts
 from boxoffice.forecasts.table_files import Chunk, TableError, open_table
 from boxoffice.forecasts.tables import CHUNK_ROWS
 from boxoffice.forecasts.watched import watched_films
-from boxoffice.live.drift import FEWEST, SIZE, rolling
+from boxoffice.live.drift import FEWEST_WATCHED, SIZE, rolling
 from boxoffice.live.versions import version_of
 from boxoffice.live.watch_page import About, headline, watch_page
 from predict import RequestError, format_of
@@ -47,7 +47,7 @@ def main(
         Path | None,
         typer.Option(help="Folder of a later history, which scripts/history.py wrote."),
     ] = None,
-    size: Annotated[int, typer.Option(min=FEWEST, help="Films in a window.")] = SIZE,
+    size: Annotated[int, typer.Option(min=FEWEST_WATCHED, help="Films in a window.")] = SIZE,
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="Only films released from this day on.")
     ] = None,
@@ -109,9 +109,9 @@ def of_log(forecasts: Forecasts, source: str) -> tuple[pd.DataFrame, list[str]]:
 
     Features are made of the facts that were known on the day of the forecast.
     """
-    from boxoffice.live.store import Store  # DuckDB, which a table doesn't need
-
     logged = last_forecasts(paths.LOG / source / "forecasts.csv")
+    from boxoffice.live.store import Store  # takes DuckDB, which a table doesn't need
+
     facts = Store(paths.STORE / source).as_of_join(logged, "films", on="film_id", at="day")
     if "companies_of" not in facts:
         facts["companies_of"] = companies_of(source)

@@ -10,7 +10,15 @@ from boxoffice.films.companies import companies_of
 from boxoffice.forecasts.forecasts import FORECASTS, Forecasts
 from boxoffice.forecasts.table_files import open_table
 from boxoffice.forecasts.watched import watched_films
-from boxoffice.live.drift import FEWEST, LEVEL, NOT_WATCHED, SIZE, drift, latest, rolling
+from boxoffice.live.drift import (
+    FEWEST_WATCHED,
+    LEVEL,
+    NOT_WATCHED,
+    SIZE,
+    drift,
+    last_window,
+    rolling,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +112,19 @@ def test_the_year_of_release_is_left_out(training):
 
 
 def test_few_films_get_no_verdict_whatever_they_are_like(training):
-    window = draw(training, FEWEST - 1, 0)
+    window = draw(training, FEWEST_WATCHED - 1, 0)
     window["log_budget"] += 10
     found = drift(training, window)
     measures = ["wasserstein", "ks", "p_value", "missing_p_value", "adjusted_p", "drifted"]
     assert found[measures].isna().all(axis=None)
-    assert (found["n"] == FEWEST - 1).all()
+    assert (found["n"] == FEWEST_WATCHED - 1).all()
     assert found.loc["log_budget", "unseen"] > 0.9  # a count, which needs no many films
-    assert drift(training, draw(training, FEWEST, 0))["drifted"].notna().all()
+    assert drift(training, draw(training, FEWEST_WATCHED, 0))["drifted"].notna().all()
 
 
 def test_a_feature_known_of_few_films_is_not_compared_but_is_missed(training):
     window = draw(training, 150, 0)
-    window["runtime"] = [100.0] * (FEWEST - 1) + [np.nan] * 51
+    window["runtime"] = [100.0] * (FEWEST_WATCHED - 1) + [np.nan] * 51
     row = drift(training, window).loc["runtime"]
     assert np.isnan(row["ks"])
     assert np.isnan(row["wasserstein"])
@@ -206,13 +214,13 @@ def test_films_come_in_any_order_and_on_one_day(training):
     )
     pd.testing.assert_frame_equal(one, other)
     same_day = rolling(training, films, pd.Series([pd.Timestamp("2020-01-01")] * 450))
-    assert len(latest(same_day)) == len(drift(training, films))
+    assert len(last_window(same_day)) == len(drift(training, films))
 
 
 def test_few_films_are_one_window(training):
     windows = rolling(training, draw(training, 43, 0), days(43))
-    assert latest(windows)["n"].unique() == [43]
-    assert latest(windows)["drifted"].isna().all()
+    assert last_window(windows)["n"].unique() == [43]
+    assert last_window(windows)["drifted"].isna().all()
 
 
 def shifted(training, parts):
@@ -224,13 +232,13 @@ def shifted(training, parts):
 
 
 def test_since_when_is_told(training):
-    since = latest(shifted(training, [False, False, True, True])).loc["log_budget", "since"]
+    since = last_window(shifted(training, [False, False, True, True])).loc["log_budget", "since"]
     start = days(3 * SIZE)[2 * SIZE]
     assert start <= since <= start + pd.Timedelta(days=SIZE)
     # Two breaks: what went away does not count.
-    since = latest(shifted(training, [True, False, True])).loc["log_budget", "since"]
+    since = last_window(shifted(training, [True, False, True])).loc["log_budget", "since"]
     assert since >= start
-    ended = latest(shifted(training, [True, False]))
+    ended = last_window(shifted(training, [True, False]))
     assert pd.isna(ended.loc["log_budget", "since"])
     assert not ended.loc["log_budget", "drifted"]
 
@@ -240,7 +248,7 @@ def test_the_farthest_come_first(training):
     films["log_budget"] += 3
     films["budget_relative"] += 9
     films["certificate_rank"] = np.nan
-    table = latest(rolling(training, films, days(300)))
+    table = last_window(rolling(training, films, days(300)))
     assert list(table.index[:2]) == ["budget_relative", "log_budget"]
     assert list(table.index).index("certificate_rank") < 6
 

@@ -122,6 +122,15 @@ def test_films_of_the_same_kind_and_few_films(models, films, tmp_path):
     assert "No drift: the latest 150 films" in page
 
 
+def test_films_without_a_day_of_their_own(models, films, tmp_path):
+    """Sources that know the year alone date films on its first day."""
+    some = films.iloc[-350:].assign(release_date="2010-01-01")
+    some["budget"] += "0"
+    done, page = watch(models, some, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Distances" in page
+
+
 def test_rows_that_cannot_be_read_are_set_aside_and_told(models, films, tmp_path):
     some = films.iloc[:20].copy()
     some.loc[3, "budget"] = "<b>much</b>"

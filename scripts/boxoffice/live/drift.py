@@ -7,7 +7,7 @@ A population stability index is not among the measures: of 20 films without any 
 import numpy as np
 import pandas as pd
 
-FEWEST = 100  # films that a verdict takes, and that a feature must be known of
+FEWEST_WATCHED = 100  # films that a verdict takes, and that a feature must be known of
 LEVEL = 0.05  # false discovery rate: the share of false ones among what is said to have drifted
 SIZE = 200  # films in a rolling window
 # Later films are later, and the models hold the year at their last ones.
@@ -37,8 +37,8 @@ def drift(training: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
         training films' range; `wasserstein`, the distance of the distributions in standard
         deviations of the training films; `ks`, their Kolmogorov-Smirnov distance, and the
         `p_value`; `missing_p_value`; `adjusted_p`, the smaller of both after adjusting; and
-        `drifted`, whether that is below `LEVEL`. Of fewer than `FEWEST` films there are neither
-        distances nor p-values, and `drifted` is NA.
+        `drifted`, whether that is below `LEVEL`. Of fewer than `FEWEST_WATCHED` films there are
+        neither distances nor p-values, and `drifted` is NA.
     """
     watched = [name for name in training if name not in NOT_WATCHED]
     table = pd.DataFrame(
@@ -64,11 +64,11 @@ def _row(training: np.ndarray, values: np.ndarray) -> dict[str, float]:
         "unseen": _mean(outside),
         **dict.fromkeys(("wasserstein", "ks", "p_value", "missing_p_value"), np.nan),
     }
-    if len(values) < FEWEST:
+    if len(values) < FEWEST_WATCHED:
         return found
     if found["missing"] or found["missing_training"]:
         found["missing_p_value"] = _fisher(np.isnan(training), np.isnan(values))
-    if min(len(learned), len(known)) >= FEWEST:
+    if min(len(learned), len(known)) >= FEWEST_WATCHED:
         found |= _distances(learned, known)
     return found
 
@@ -138,7 +138,7 @@ def rolling(
     return pd.concat(found, names=["window", "first", "last"])
 
 
-def latest(windows: pd.DataFrame) -> pd.DataFrame:
+def last_window(windows: pd.DataFrame) -> pd.DataFrame:
     """The last window of `rolling`, a row per feature, the farthest first.
 
     `since` tells since when a feature has drifted: the last day of the earliest window of those,

@@ -1,6 +1,7 @@
 """The page of drift: what has drifted, how far and since when, in words, a table and pictures."""
 
 from base64 import b64encode
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +19,13 @@ from boxoffice.films.credits import ROLES
 from boxoffice.films.money import BASE, usd_in_words
 from boxoffice.forecasts.drivers import WORDS, part_of
 from boxoffice.forecasts.forecasts import FORECASTS
-from boxoffice.live.drift import FEWEST, LEVEL, latest
+from boxoffice.live.drift import FEWEST_WATCHED, LEVEL, last_window
 
-NAMED = 3  # features in the headline
-DRAWN = 9  # features in pictures of their own
-LINES = 6  # features in the picture of distances
-BINS = 24
-FEW = 12  # distinct values that are drawn one by one
+_NAMED = 3  # features in the headline
+_DRAWN = 9  # features in pictures of their own
+_LINES = 6  # features in the picture of distances
+_BINS = 24
+_FEW = 12  # distinct values that are drawn one by one
 
 _AMOUNTS = ("$1k", "$10k", "$100k", "$1M", "$10M", "$100M", "$1B", "$10B")  # 10^3 and so on
 _GREY, _BLUE = "#a3adb8", "#0f5c6e"  # training films, films of today
@@ -100,10 +101,10 @@ def _is_amount(feature: str) -> bool:
 
 def headline(windows: pd.DataFrame) -> str:
     """What has drifted in the last window of `drift.rolling`, how far and since when."""
-    table = latest(windows)
+    table = last_window(windows)
     n = table["n"].iloc[0]
-    if n < FEWEST:
-        return f"No verdict: {n} films, {FEWEST} needed."
+    if n < FEWEST_WATCHED:
+        return f"No verdict: {n} films, {FEWEST_WATCHED} needed."
     drifted = table[table["drifted"].fillna(False).astype(bool)]
     if drifted.empty:
         return f"No drift: the latest {n} films can’t be told from the training films."
@@ -116,12 +117,12 @@ def headline(windows: pd.DataFrame) -> str:
     farthest = [_how_far(name, drifted.loc[name], start) for name in parts.drop_duplicates().index]
     return (
         f"Among the latest {n} films {listed} differ from the training films by more than chance. "
-        f"Farthest: {'; '.join(farthest[:NAMED])}."
+        f"Farthest: {'; '.join(farthest[:_NAMED])}."
     )
 
 
 def _how_far(feature: str, row: pd.Series, start: pd.Timestamp) -> str:
-    """'length 0.42 standard deviations higher, since May 2007', of a row of `drift.latest`."""
+    """'length 0.42 standard deviations higher, since May 2007', of a row of `drift.last_window`."""
     if row["wasserstein"] > abs(row["missing"] - row["missing_training"]):
         way = "higher" if row["mean"] > row["mean_training"] else "lower"
         how = f"{name_in_words(feature)} {row['wasserstein']:.2f} standard deviations {way}"
@@ -143,7 +144,7 @@ def watch_page(
     windows : DataFrame
         `drift.rolling` of them.
     """
-    table = latest(windows)
+    table = last_window(windows)
     n = table["n"].iloc[0]
     now = films.sort_values("release_date", kind="stable").tail(n)
     drifted = table.index[table["drifted"].fillna(False).astype(bool)]
@@ -158,17 +159,28 @@ def watch_page(
             now=now,
             n_films=len(films),
             n_training=len(training),
-            fewest=FEWEST,
+            fewest=FEWEST_WATCHED,
             level=LEVEL,
             base=BASE,
             forecasts=[(name, _drawn(_forecasts(name, training, films))) for name in FORECASTS],
-            features=[(name, _drawn(_histogram(name, training, now))) for name in known[:DRAWN]],
-            distances=_drawn(_distances(windows, known[:LINES])) if several and len(known) else "",
+            features=[(name, _drawn(_histogram(name, training, now))) for name in known[:_DRAWN]],
+            distances=_drawn(_distances(windows, known[:_LINES])) if several and len(known) else "",
             name_in_words=name_in_words,
             mean_in_words=mean_in_words,
             number=_number,
-            start=windows.index[0][2] if several else None,
+            verdict=partial(_verdict, start=windows.index[0][2] if several else None),
         )
+
+
+def _verdict(row: pd.Series, start: pd.Timestamp | None) -> str:
+    """Whether a feature has drifted, and since when; `start` ends the first of several windows."""
+    if pd.isna(row["drifted"]):
+        return "–"
+    if not row["drifted"]:
+        return "no"
+    if start is None:
+        return "yes"
+    return "all along" if row["since"] == start else f"since {row['since']:%b %Y}"
 
 
 def _number(value: float, form: str = "{:.2f}") -> str:
@@ -199,8 +211,8 @@ def _histogram(feature: str, training: pd.DataFrame, films: pd.DataFrame) -> Fig
 def _edges(values: np.ndarray) -> np.ndarray:
     """Edges of bins, one around each value where these are few."""
     distinct = np.unique(values)
-    if not 1 < len(distinct) <= FEW:
-        return np.histogram_bin_edges(values, BINS)
+    if not 1 < len(distinct) <= _FEW:
+        return np.histogram_bin_edges(values, _BINS)
     half = np.diff(distinct).min() / 2
     middles = (distinct[1:] + distinct[:-1]) / 2
     return np.concatenate([[distinct[0] - half], middles, [distinct[-1] + half]])
@@ -210,12 +222,13 @@ def _forecasts(forecast: str, training: pd.DataFrame, films: pd.DataFrame) -> Fi
     """Forecasts by day of release, their moving median, and where those of training films lie."""
     low, middle, high = training[forecast].quantile([0.1, 0.5, 0.9])
     by_day = films.set_index("release_date")[forecast].sort_index()
+    medians = by_day.rolling(FEWEST_WATCHED, min_periods=FEWEST_WATCHED // 4).median()
     figure = Figure(figsize=(4.2, 2.6), layout="constrained")
     axis = figure.subplots()
     axis.axhspan(low, high, color=_GREY, alpha=0.35, linewidth=0)
     axis.axhline(middle, color=_GREY, linewidth=1.8)
     axis.plot(by_day, ".", color=_BLUE, alpha=0.35, markersize=5, markeredgewidth=0)
-    axis.plot(by_day.rolling(FEWEST, min_periods=FEWEST // 4).median(), color=_BLUE, linewidth=1.8)
+    axis.plot(medians, color=_BLUE, linewidth=1.8)
     _in_units(axis.yaxis, forecast)
     _dated(axis.xaxis)
     return figure
@@ -223,7 +236,7 @@ def _forecasts(forecast: str, training: pd.DataFrame, films: pd.DataFrame) -> Fi
 
 def _distances(windows: pd.DataFrame, features: pd.Index) -> Figure:
     """Distances of some features by the last day of the window."""
-    distances = windows["wasserstein"].droplevel(["window", "first"]).unstack("feature")
+    distances = windows["wasserstein"].unstack("feature").droplevel(["window", "first"])
     figure = Figure(figsize=(4.2, 2.6), layout="constrained")
     axis = figure.subplots()
     for feature in features:

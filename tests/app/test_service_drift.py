@@ -17,7 +17,7 @@ from app.drift import BY_FEATURE, MOST, AskedFilms
 from boxoffice.core import paths
 from boxoffice.films.money import log_prices
 from boxoffice.forecasts.forecasts import FORECASTS, Forecasts
-from boxoffice.live.drift import FEWEST, NOT_WATCHED, drift
+from boxoffice.live.drift import FEWEST_WATCHED, NOT_WATCHED, drift
 
 BY_FEATURE_NAMES = {f"boxoffice_drift_{name}" for name in BY_FEATURE}
 
@@ -71,13 +71,13 @@ def names(found):
 def test_few_films_give_their_number_alone(forecasts, films):
     watching = Watching(forecasts)
     assert watching.gauges() == {}
-    forecasts.revenues(films[: FEWEST - 1])
+    forecasts.revenues(films[: FEWEST_WATCHED - 1])
     found = watching.gauges()
-    assert number(found) == FEWEST - 1
+    assert number(found) == FEWEST_WATCHED - 1
     assert names(found) == {"boxoffice_drift_films"}
-    forecasts.revenues(films[FEWEST - 1 : FEWEST])
+    forecasts.revenues(films[FEWEST_WATCHED - 1 : FEWEST_WATCHED])
     found = watching.gauges()
-    assert number(found) == FEWEST
+    assert number(found) == FEWEST_WATCHED
     assert names(found) >= {"boxoffice_drifted_features", *BY_FEATURE_NAMES}
 
 
@@ -138,7 +138,7 @@ def test_a_film_that_is_asked_about_again_counts_once(forecasts, films):
         forecasts.revenues(films[:60])
         forecasts.successes(films[:60])
     found = watching.gauges()
-    assert number(found) == len({tuple(film.values()) for film in films[:60]}) < FEWEST
+    assert number(found) == len({tuple(film.values()) for film in films[:60]}) < FEWEST_WATCHED
     assert names(found) == {"boxoffice_drift_films"}
 
 
