@@ -73,6 +73,10 @@ bench: setup ## Measure service, start-up and scored tables (needs wrk), then em
 	python scripts/benchmarks/service.py
 	python scripts/benchmarks/encoders.py
 
+.PHONY: watch
+watch: setup ## Hold the films that were forecast against the training films: reports/watch.html
+	python scripts/watch.py
+
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter, in the environment of the stages
 	env $$(python scripts/boxoffice/core/compute.py) jupyter lab --notebook-dir=notebooks

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from app import __version__, schemas
+from app.drift import AskedFilms
 from app.guard import network
 from app.logs import service_log, tidy_server_log
 from app.media import Media, MediaUnavailable, UploadFault
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.forecasts = Forecasts(settings.models)
+    app.state.asked = AskedFilms(app.state.forecasts, metrics.registry)
     app.state.media = Media(settings)
     app.state.tables = table_workers(settings)
     app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
@@ -149,7 +151,8 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def prometheus():
-        """Counts and durations, as Prometheus reads them."""
+        """Counts, durations and the drift of what is asked, as Prometheus reads them."""
+        await app.state.asked.measure()
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -47,14 +47,14 @@ from IPython.display import Markdown
 from boxoffice.core import paths, reports
 from boxoffice.films.credits import ROLES
 from boxoffice.films.features import FEATURE_SETS, as_stated
-from boxoffice.films.history import FILES, write_history
+from boxoffice.films.history import FILES, TRAINING_FEATURES, write_history
 from boxoffice.films.money import log_prices
 from boxoffice.films.splits import training_rows_of_both
 from boxoffice.tabular import backtest, plots
 from boxoffice.tabular.evaluation import Evaluation, revenue_task
 from boxoffice.tabular.feature_selection import restricted, survivors
 from boxoffice.tabular.intervals import interval_scores
-from boxoffice.tabular.pipelines import fit_films
+from boxoffice.tabular.pipelines import fit_films, training_features
 from boxoffice.tabular.scores import r2_interval
 
 sns.set_theme(style="whitegrid", palette="deep")
@@ -429,13 +429,15 @@ pd.DataFrame(
 # The exported models are fitted on *all* films by the recipe that was measured above; their cards
 # give the backtest's scores. `history.parquet` holds these films, from which track records, the
 # market and comparable films are found, and `names.parquet` tells whom a name means.
+# `training_features.parquet` is what the models saw of them, to tell later how far other films lie.
 
 # %% tags=["plumbing"]
 people, companies = (
     pd.read_parquet(paths.PROCESSED / name) for name in ("people.parquet", "companies.parquet")
 )
 write_history(films, people, companies, paths.MODELS)
-files = {name: pooch.file_hash(paths.MODELS / name) for name in FILES}
+reports.write_parquet(paths.MODELS / TRAINING_FEATURES, training_features(films))
+files = {name: pooch.file_hash(paths.MODELS / name) for name in (*FILES, TRAINING_FEATURES)}
 cards = {
     feature_set: {
         "interval": backtest.forecast_errors(made, "frozen", coverage).card(),

@@ -24,6 +24,7 @@ FILES = (
     *(f"{name}{ending}" for name in TABULAR for ending in (".onnx", ".json")),
     "history.parquet",
     "names.parquet",
+    "training_features.parquet",
 )
 
 

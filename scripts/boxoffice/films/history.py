@@ -12,6 +12,7 @@ from boxoffice.films.companies import COMPANY_LISTS, companies_of
 from boxoffice.films.credits import ROLES, known_names
 
 FILES = ("history.parquet", "names.parquet")
+TRAINING_FEATURES = "training_features.parquet"  # beside them; `tabular.pipelines` makes it
 _COLUMNS = ("id", "title", "release_date", "log_budget", "log_revenue", "genres", "certificate")
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from boxoffice.core import paths
 from boxoffice.core.model_files import ExportedModel, ModelFileError, checked_bytes
 from boxoffice.films import companies, votes
 from boxoffice.films.forecast_errors import FARTHEST, ForecastErrors
-from boxoffice.films.history import FILES, check_history
+from boxoffice.films.history import FILES, TRAINING_FEATURES, check_history
 from boxoffice.films.money import BASE, SUCCESS_MULTIPLE, log_prices
 from boxoffice.forecasts.canonical import (
     COLUMN_OF_FIELD,
@@ -44,6 +45,7 @@ MOST_LOG_USD = 30.0  # 10^13 USD: more says nothing, and still more is no number
 SMALL_BUDGET = 10_000_000  # USD; of smaller films, a revenue is on record above all if it is high
 IN_MILLIONS = 10_000  # USD; a smaller number is likely meant in thousands or millions
 EDGE = 1e-5  # cards hold six digits: so far beyond its range, relatively, a value is still inside
+FORECASTS = ("log_revenue_forecast", "success_forecast")  # beside the features in tables of both
 
 
 def _short_words(field: str, value: float) -> str:
@@ -68,6 +70,7 @@ class FilmModels:
     """Revenue and success models of one feature set, which read the same features."""
 
     def __init__(self, feature_set: str, folder: Path):
+        self.feature_set, self._folder = feature_set, folder
         self.revenue = ExportedModel(f"revenue_{feature_set}", folder)
         self.success = ExportedModel(f"success_{feature_set}", folder)
         self.features = self.revenue.features
@@ -116,6 +119,23 @@ class FilmModels:
         threshold = features[:, self.features.index("log_budget")] + np.log(SUCCESS_MULTIPLE)
         implied = self.errors.chance_above(log_revenue, threshold)
         return np.clip(own.astype(float), implied - MOST_APART, implied + MOST_APART).clip(0, 1)
+
+    def with_features(self, features: np.ndarray) -> pd.DataFrame:
+        """Features and `FORECASTS` of films, the revenue in real USD: shape (n, n_features + 2)."""
+        features = features.astype(np.float32)
+        log_revenue = self.revenue.predict(features).astype(float)
+        chance = self.chance(features, log_revenue, self.success.predict(features))
+        forecasts = dict(zip(FORECASTS, (log_revenue, chance), strict=True))
+        return pd.DataFrame(features, columns=self.features).assign(**forecasts)
+
+    def training_features(self) -> np.ndarray:
+        """Features of the films that the models learned from, NaN is unknown: float32."""
+        table = pd.read_parquet(self._folder / TRAINING_FEATURES, columns=self.features)
+        return table.to_numpy()
+
+    def training_films(self) -> pd.DataFrame:
+        """Features and forecasts of the films that the models learned from."""
+        return self.with_features(self.training_features())
 
     def revenue_heads(self, asked: "Answering", log_revenues: np.ndarray) -> list[dict[str, Any]]:
         """The first fields of answers about revenue."""
@@ -213,6 +233,9 @@ class Forecasts:
     Attributes
     ----------
     cards : dict of name to card
+    models : dict of feature set to FilmModels
+    on_asked : callable or None
+        Is given every `Answering` of a request, to be looked at.
     known_films : DataFrame
         `title`, `release_year` and `revenue` (nominal USD) of the training films.
     names : Names
@@ -232,6 +255,7 @@ class Forecasts:
         folder = Path(folder)
         self._classic = FilmModels("classic", folder)
         self._pre_release = FilmModels("pre_release", folder)
+        self.models = {each.feature_set: each for each in (self._classic, self._pre_release)}
         self._hit = ExportedModel("hit", folder)
         self._segments = ExportedModel("segments", folder)
         both = self._classic, self._pre_release
@@ -247,6 +271,7 @@ class Forecasts:
             self._past = _later_past(history, self._past, self._pre_release.revenue.card)
         self.companies_of = self._pre_release.companies
         self.names = Names((history or folder) / "names.parquet", self._past.ids)
+        self.on_asked: Callable[[Answering], None] | None = None
         self._known = _known_ranges(self._past.last_year)
         self._needed = [
             field
@@ -315,6 +340,8 @@ class Forecasts:
     ) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(films)
         for asked in self.read(films):
+            if self.on_asked:
+                self.on_asked(asked)
             models = asked.models
             model: ExportedModel = getattr(models, target)
             explained = models.drivers.ask(model.predict, asked.features)
@@ -394,6 +421,18 @@ class Forecasts:
             own = models.success.predict(read)
             found["probability_success"][rows] = models.chance(features, log_revenue, own)
         return found | {"rated": self._is_rated(films)}
+
+    def before_release(self, films: Films) -> pd.DataFrame:
+        """Features and forecasts of films as before their release, whatever votes they have by now.
+
+        See `FilmModels.with_features`. The index has row numbers; films with faults are absent.
+        """
+        models, rows = self._pre_release, np.flatnonzero(films.right)
+        if not len(rows):
+            return pd.DataFrame(columns=[*models.features, *FORECASTS], dtype=float)
+        films = self._as_learned(films)
+        features = features_of(films, rows, models.features, models.latest_year, self._past)
+        return models.with_features(features).set_axis(rows)
 
     def facts(self, film: dict[str, Any], names: list[str]) -> tuple[np.ndarray, list[str]]:
         """Features of one film before release, in the order of `names`, for another model.
@@ -626,7 +665,7 @@ def _learned(
 
 def _check_files(folder: Path, card: dict[str, Any]) -> None:
     """Compare what lies beside the models with the sums on the card of the one that needs it."""
-    for name in FILES:
+    for name in (*FILES, TRAINING_FEATURES):
         if name not in card.get("files", {}):
             raise ModelFileError(
                 f"{folder / card['name']}.json doesn't name {name}: run `dvc repro`"

@@ -65,6 +65,22 @@ def fit_films(
     )
 
 
+def training_features(films: pd.DataFrame) -> pd.DataFrame:
+    """What the exported models, `classic` and `pre_release`, learn from: float32.
+
+    A row per film of `films`, the training films, in order; the features of both sets before
+    imputation, so NaN is unknown.
+    """
+    tables = [
+        fit_films(feature_set, films, "passthrough")[0].transform(
+            films[input_columns(feature_set, films)]
+        )
+        for feature_set in ("classic", "pre_release")
+    ]
+    table = pd.concat(tables, axis=1).astype("float32")
+    return table.loc[:, ~table.columns.duplicated()]
+
+
 def with_history(pipeline: Pipeline, films: pd.DataFrame) -> Pipeline:
     """A copy of a fitted pipeline whose market and track records know of `films`.
 
