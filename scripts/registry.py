@@ -10,8 +10,14 @@ from boxoffice.core.files import SourceError
 from boxoffice.live import registry
 from boxoffice.live.versions import CHALLENGER, CHAMPION
 
-RoleName = StrEnum("RoleName", [CHAMPION, CHALLENGER])
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+class RoleName(StrEnum):
+    """What a version can be."""
+
+    champion = CHAMPION
+    challenger = CHALLENGER
 
 
 @app.callback()
@@ -49,7 +55,7 @@ def register(
 @app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="Such as v1.1.0.")],
-    to: Annotated[RoleName, typer.Option(help="The role that it gets.")] = RoleName(CHAMPION),
+    to: Annotated[RoleName, typer.Option(help="The role that it gets.")] = RoleName.champion,
     because: Annotated[
         str, typer.Option(help="Why it becomes champion although its backtest is worse.")
     ] = "",

@@ -1,8 +1,8 @@
 """The registry of models: versions and roles are tags of Git, the files lie in DVC's cache.
 
-A version is all files of `models/` at one commit: revenue and success share features and history, so
-both artifacts of dvc.yaml get the same version and role at the same commit. GTO writes and reads the
-tags: `revenue@v1.0.0` registers a version, `revenue#champion#1` gives it a role.
+A version is all files of `models/` at one commit: revenue and success share features and history,
+so both artifacts of dvc.yaml get the same version and role at the same commit. GTO writes and reads
+the tags: `revenue@v1.0.0` registers a version, `revenue#champion#1` gives it a role.
 """
 
 import fcntl
@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import pandas as pd
 from dvc.api import DVCFileSystem
+from dvc.repo import Repo
 from gto import api as gto
 from gto.exceptions import ArtifactNotFound, GTOException, TagExists
 from gto.versions import SemVer
@@ -68,14 +69,22 @@ def releases(root: Path = paths.ROOT) -> list[Release]:
             each["version"],
             each["commit_hexsha"],
             each["created_at"].date(),
-            {
-                role["stage"]: Role(role["created_at"].date(), role["author"], role["message"])
-                for role in each["stages"]
-            },
+            {role["stage"]: _role(role) for role in each["stages"]},
         )
         for each in found
         if each["registrations"]
     ]
+
+
+def _role(given: dict) -> Role:
+    head = _head(given["artifact"], given["version"], given["stage"])
+    why = given["message"].removeprefix(head)
+    return Role(given["created_at"].date(), given["author"], why)
+
+
+def _head(artifact: str, version: str, role: str) -> str:
+    """How the message of a role's tag begins; the reason follows."""
+    return f"{artifact} {version} is {role}: "
 
 
 def release_named(version: str, root: Path = paths.ROOT) -> Release:
@@ -115,7 +124,7 @@ def register(version: str | None = None, root: Path = paths.ROOT) -> Release:
     SourceError
         If the models can't be used, or the commit or the version is registered otherwise.
     """
-    files = DVCFileSystem(str(root), rev="HEAD")
+    files = _files_at("HEAD", root)
     if files.read_bytes("dvc.lock") != (root / "dvc.lock").read_bytes():
         raise SourceError(f"{root / 'dvc.lock'} is not the committed one: commit it, then register")
     known, commit = releases(root), files.repo.get_rev()
@@ -158,7 +167,7 @@ def promote(version: str, role: str, because: str = "", root: Path = paths.ROOT)
     else:
         why = because or f"beside the champion {champion.version}"
     for name in ARTIFACTS:
-        message = f"{name} {version} is {role}: {why}"
+        message = _head(name, version, role) + why
         # By force, as a version may get back a role that it had before.
         gto.assign(str(root), name, role, version, message=message, force=True)
     return why
@@ -190,7 +199,7 @@ def backtests(champion: Release, candidate: Release, root: Path = paths.ROOT) ->
     """
     sources, tables = [], []
     for release in (champion, candidate):
-        files = DVCFileSystem(str(root), rev=release.commit)
+        files = _files_at(release.commit, root)
         try:
             metrics = json.loads(files.read_text("reports/metrics/regress.json"))
             tables.append(
@@ -247,7 +256,7 @@ def fetch(commit: str, folder: Path, root: Path = paths.ROOT) -> None:
     SourceError
         If a file is neither here nor there, is altered, or doesn't load.
     """
-    files = DVCFileSystem(str(root), rev=commit)
+    files = _files_at(commit, root)
     names = files.find("models", dvc_only=True)
     try:
         files.get(names, [str(folder / PurePosixPath(name).name) for name in names])
@@ -260,7 +269,16 @@ def fetch(commit: str, folder: Path, root: Path = paths.ROOT) -> None:
     try:
         Forecasts(folder)
     except ModelFileError as error:
-        raise SourceError(f"the models of {commit[:12]} don't work with this code: {error}") from error
+        raise SourceError(
+            f"the models of {commit[:12]} don't work with this code: {error}"
+        ) from error
+
+
+def _files_at(commit: str, root: Path) -> DVCFileSystem:
+    """What Git and DVC hold at a commit; the remote is that of today, which it may not know."""
+    with Repo(str(root)) as today:
+        remote = today.config["core"].get("remote")
+    return DVCFileSystem(str(root), rev=commit, remote=remote)
 
 
 def _not_there(which: str, error: FileNotFoundError) -> str:

@@ -27,9 +27,9 @@ def version_of(folder: Path) -> str:
 def release_of(folder: Path) -> dict[str, str | None]:
     """The `version` of the models in a folder, and their `role` in the registry.
 
-    The version is the registered one ('v1.2.0'), or else, for models that were just trained and have
-    no role, the first twelve digits of the SHA-256 of the cards of those that forecast films before
-    release. A card holds the checksums of its model and of the history that it reads.
+    The version is the registered one ('v1.2.0'), or else, for models that were just trained and
+    have no role, the first twelve digits of the SHA-256 of the cards of those that forecast films
+    before release. A card holds the checksums of its model and of the history that it reads.
 
     Raises
     ------
