@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from boxoffice.core import paths
 from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import SourceError
 from boxoffice.live import registry
@@ -48,7 +49,7 @@ def register(
     ] = None,
 ) -> None:
     """Register the commit that is checked out as a version."""
-    release = registry.register(version)
+    release = registry.register(paths.ROOT, version)
     typer.echo(f"{release.version} is commit {release.commit[:12]}")
 
 
@@ -65,7 +66,7 @@ def promote(
     A version whose backtest is worse than the champion's, beyond its noise, is
     refused as champion unless you say why. The reason stands in the tag.
     """
-    typer.echo(f"{version} is {to}: {registry.promote(version, to, because)}")
+    typer.echo(f"{version} is {to}: {registry.promote(paths.ROOT, version, to, because)}")
 
 
 @app.command()
@@ -74,14 +75,14 @@ def checkout(
 ) -> None:
     """Bring the versions of the roles to models/champion and models/challenger."""
     for each in [role] if role else RoleName:
-        release = registry.check_out(each)
+        release = registry.check_out(paths.ROOT, each)
         typer.echo(f"models/{each}: {release.version}" if release else f"no {each}")
 
 
 @app.command()
 def show() -> None:
     """List the versions, the newest first, and their roles."""
-    for release in registry.releases():
+    for release in registry.releases(paths.ROOT):
         typer.echo(f"{release.version}  {release.registered}  commit {release.commit[:12]}")
         for name, role in release.roles.items():
             typer.echo(f"  {name} since {role.since}, by {role.author}: {role.why}")

@@ -47,6 +47,7 @@ class Releases(Clone):
         (self.root / ".gitignore").write_text(ignored)
         self.said("git", "init", "--quiet")
         self.said("dvc", "init", "--quiet")
+        shutil.copy(paths.ROOT / ".dvc" / "config", self.root / ".dvc")
         return self
 
     def train(self, models, tables):
@@ -71,10 +72,6 @@ class Releases(Clone):
             yaml.dump({"stages": {"copy": copy}, "artifacts": artifacts}, file)
         self.said("dvc", "repro", "--quiet")
         self.commit()
-
-    def told(self, *words):
-        """What it prints; it must succeed."""
-        return self.said("python", "scripts/registry.py", *words)
 
     def tags(self):
         """The message of each tag by its name."""

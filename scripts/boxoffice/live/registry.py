@@ -22,7 +22,6 @@ from gto import api as gto
 from gto.exceptions import ArtifactNotFound, GTOException, TagExists
 from gto.versions import SemVer
 
-from boxoffice.core import paths
 from boxoffice.core.files import SourceError, replacing
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
@@ -58,8 +57,8 @@ class Release:
     roles: dict[str, Role]
 
 
-def releases(root: Path = paths.ROOT) -> list[Release]:
-    """The registered versions, the newest first."""
+def releases(root: Path) -> list[Release]:
+    """The registered versions of the checkout at `root`, the newest first."""
     try:
         found = gto.show(str(root), ARTIFACTS[-1])
     except ArtifactNotFound:
@@ -87,7 +86,7 @@ def _head(artifact: str, version: str, role: str) -> str:
     return f"{artifact} {version} is {role}: "
 
 
-def release_named(version: str, root: Path = paths.ROOT) -> Release:
+def release_named(root: Path, version: str) -> Release:
     """A registered version.
 
     Raises
@@ -106,7 +105,7 @@ def release_named(version: str, root: Path = paths.ROOT) -> Release:
     )
 
 
-def holder(role: str, root: Path = paths.ROOT) -> Release | None:
+def holder(root: Path, role: str) -> Release | None:
     """The version that has a role, if any; a challenger that became the champion is none."""
     for release in releases(root):
         if role in release.roles:
@@ -114,7 +113,7 @@ def holder(role: str, root: Path = paths.ROOT) -> Release | None:
     return None
 
 
-def register(version: str | None = None, root: Path = paths.ROOT) -> Release:
+def register(root: Path, version: str | None = None) -> Release:
     """Register the commit that is checked out, once its models can be had and load.
 
     Without a `version` it is the next minor one. A registration that ended half way is finished.
@@ -124,7 +123,7 @@ def register(version: str | None = None, root: Path = paths.ROOT) -> Release:
     SourceError
         If the models can't be used, or the commit or the version is registered otherwise.
     """
-    files = _files_at("HEAD", root)
+    files = _files_at(root, "HEAD")
     if files.read_bytes("dvc.lock") != (root / "dvc.lock").read_bytes():
         raise SourceError(f"{root / 'dvc.lock'} is not the committed one: commit it, then register")
     known, commit = releases(root), files.repo.get_rev()
@@ -132,7 +131,7 @@ def register(version: str | None = None, root: Path = paths.ROOT) -> Release:
         if release.commit == commit and version in (None, release.version):
             return release
     with TemporaryDirectory() as folder:
-        fetch(commit, Path(folder), root)
+        fetch(root, commit, Path(folder))
     if version is None:
         version = SemVer(known[0].version).bump_minor().version if known else FIRST_VERSION
     try:
@@ -141,10 +140,10 @@ def register(version: str | None = None, root: Path = paths.ROOT) -> Release:
                 gto.register(str(root), name, commit, version, f"{name} {version}", force=True)
     except GTOException as error:
         raise SourceError(f"{version} can't be registered: {error}") from error
-    return release_named(version, root)
+    return release_named(root, version)
 
 
-def promote(version: str, role: str, because: str = "", root: Path = paths.ROOT) -> str:
+def promote(root: Path, version: str, role: str, because: str = "") -> str:
     """Give a version a role; return why, which stands in the tags' message.
 
     Raises
@@ -155,13 +154,13 @@ def promote(version: str, role: str, because: str = "", root: Path = paths.ROOT)
     SourceError
         If the version is not registered.
     """
-    release, champion = release_named(version, root), holder(CHAMPION, root)
+    release, champion = release_named(root, version), holder(root, CHAMPION)
     if role in release.roles:
         return release.roles[role].why
     if champion is None:
         why = because or "there is no champion yet"
     elif role == CHAMPION:
-        why = _why_instead(champion, release, because, root)
+        why = _why_instead(root, champion, release, because)
     elif release == champion:
         why = "it is the champion, so there is no challenger any more"
     else:
@@ -173,10 +172,10 @@ def promote(version: str, role: str, because: str = "", root: Path = paths.ROOT)
     return why
 
 
-def _why_instead(champion: Release, candidate: Release, because: str, root: Path) -> str:
+def _why_instead(root: Path, champion: Release, candidate: Release, because: str) -> str:
     """Why a candidate may take the champion's place."""
     try:
-        worse = worse_in_words(backtests(champion, candidate, root))
+        worse = worse_in_words(backtests(root, champion, candidate))
     except SourceError as error:
         found = f"its backtest can't be compared with {champion.version}'s: {error}"
     else:
@@ -189,7 +188,7 @@ def _why_instead(champion: Release, candidate: Release, because: str, root: Path
     return f"{because}; {found}"
 
 
-def backtests(champion: Release, candidate: Release, root: Path = paths.ROOT) -> pd.DataFrame:
+def backtests(root: Path, champion: Release, candidate: Release) -> pd.DataFrame:
     """Compare two versions as `promotion.backtest_comparison` does.
 
     Raises
@@ -199,7 +198,7 @@ def backtests(champion: Release, candidate: Release, root: Path = paths.ROOT) ->
     """
     sources, tables = [], []
     for release in (champion, candidate):
-        files = _files_at(release.commit, root)
+        files = _files_at(root, release.commit)
         try:
             metrics = json.loads(files.read_text("reports/metrics/regress.json"))
             tables.append(
@@ -216,7 +215,7 @@ def backtests(champion: Release, candidate: Release, root: Path = paths.ROOT) ->
     return backtest_comparison(*tables)
 
 
-def check_out(role: str, root: Path = paths.ROOT) -> Release | None:
+def check_out(root: Path, role: str) -> Release | None:
     """Write the version of a role to `models/<role>`, whole or not at all.
 
     The folder is complete and has loaded before a link points to it. Without a version of that role
@@ -227,7 +226,7 @@ def check_out(role: str, root: Path = paths.ROOT) -> Release | None:
     SourceError
         If the models can't be used.
     """
-    release, link = holder(role, root), root / "models" / role
+    release, link = holder(root, role), root / "models" / role
     if release is None:
         link.unlink(missing_ok=True)
         return None
@@ -237,7 +236,7 @@ def check_out(role: str, root: Path = paths.ROOT) -> Release | None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time
         folder = Path(mkdtemp(prefix=f"{release.version}-", dir=beside))
         folder.chmod(0o755)  # the service may run as somebody else
-        fetch(release.commit, folder, root)
+        fetch(root, release.commit, folder)
         given = {"promoted": release.roles[role].since.isoformat()}
         stated = {"version": release.version, "role": role, "commit": release.commit}
         write_json(folder / VERSION_FILE, stated | given)
@@ -248,7 +247,7 @@ def check_out(role: str, root: Path = paths.ROOT) -> Release | None:
     return release
 
 
-def fetch(commit: str, folder: Path, root: Path = paths.ROOT) -> None:
+def fetch(root: Path, commit: str, folder: Path) -> None:
     """Write all models of a commit to a folder, from DVC's cache or remote, and load them once.
 
     Raises
@@ -256,7 +255,7 @@ def fetch(commit: str, folder: Path, root: Path = paths.ROOT) -> None:
     SourceError
         If a file is neither here nor there, is altered, or doesn't load.
     """
-    files = _files_at(commit, root)
+    files = _files_at(root, commit)
     names = files.find("models", dvc_only=True)
     try:
         files.get(names, [str(folder / PurePosixPath(name).name) for name in names])
@@ -274,7 +273,7 @@ def fetch(commit: str, folder: Path, root: Path = paths.ROOT) -> None:
         ) from error
 
 
-def _files_at(commit: str, root: Path) -> DVCFileSystem:
+def _files_at(root: Path, commit: str) -> DVCFileSystem:
     """What Git and DVC hold at a commit; the remote is that of today, which it may not know."""
     with Repo(str(root)) as today:
         remote = today.config["core"].get("remote")
