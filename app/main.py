@@ -31,6 +31,7 @@ from app.workers import settle, unless_gone
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import Format, Summary, TableError
+from boxoffice.live.versions import release_of
 
 ABOUT = """
 What will a film earn, and will it pay off?
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.forecasts = Forecasts(settings.models)
     app.state.asked = AskedFilms(app.state.forecasts, metrics.registry)
+    app.state.release = release_of(settings.models)
     app.state.media = Media(settings)
     app.state.tables = table_workers(settings)
     app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
@@ -122,6 +124,8 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
         "name": "boxoffice",
         "version": __version__,
         "status": "running",
+        "models_version": app.state.release["version"],
+        "role": app.state.release["role"],
         "models": [
             {
                 "name": name,

@@ -227,6 +227,10 @@ class Welcome(BaseModel):
     name: str = _says("The service.", "boxoffice")
     version: str = _says("Its version.", "0.1.0")
     status: str = _says("`running`.", "running")
+    models_version: str = _says("The version of its models.", "v1.2.0")
+    role: str | None = _says(
+        "What they are in the registry; null for models that were just trained.", "champion"
+    )
     models: list[LoadedModel] = _says("The models it answers with.", [example(LoadedModel)])
     unavailable: dict[str, str] = _says(
         "Models it lacks, and the remedy.",

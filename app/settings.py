@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from boxoffice.core import paths
+from boxoffice.live.versions import served_models
 
 PREFIX = "BOXOFFICE_"
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -32,7 +32,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    models: Path = Field(paths.MODELS, description="folder of the exported models")
+    models: Path = Field(
+        default_factory=served_models,
+        description="folder of the exported models: models/champion, or else models",
+    )
+    shadow: Path | None = Field(
+        None, description="folder of a challenger's models, which forecast beside these, unseen"
+    )
     page: bool = Field(True, description="whether the web page is served, at /ui")
     max_body: Bytes = Field(64 * KIB, description="largest JSON body, in bytes")
     max_upload: Bytes = Field(50 * MIB, description="largest poster or trailer, in bytes")

@@ -304,6 +304,18 @@ export_model(
         "not_for": ["says nothing of real films: it was trained on synthetic ones"],
     },
 )
+by_film = [
+    pd.DataFrame(
+        {
+            "feature_set": name,
+            "id": test["id"],
+            "actual": succeeded.astype(int),
+            "predicted": probability[name],
+        }
+    )
+    for name in ("classic", "pre_release")
+]
+reports.save_table("classify", "latest", pd.concat(by_film))
 reports.save_table("classify", "success_chosen", chosen)
 reports.save_table("classify", "success_held_out", results)
 decisions = {"actual": succeeded, "predicted": probability["pre_release"] >= 0.5}

@@ -447,6 +447,11 @@ cards = {
     for feature_set, made in forecasts_ahead.items()
 }
 evaluation.export(selection, held_out, source, **cards)
+answering = {name: by_kind[name, "frozen"] for name in ("classic", "pre_release")}
+ahead_by_film = pd.concat(answering, names=["feature_set"]).reset_index("feature_set")
+ahead_by_film["id"] = films["id"].loc[ahead_by_film["film"]].to_numpy()
+columns = ["feature_set", "id", "cutoff", "horizon", "actual", "predicted"]
+reports.save_table("regress", "backtest", ahead_by_film[columns])
 reports.save_table("regress", "chosen", chosen)
 reports.save_table("regress", "held_out", results)
 reports.save_table("regress", "importance", importance, index=True)

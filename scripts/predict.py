@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from boxoffice.core import paths
 from boxoffice.core.commands import one_line_errors
 from boxoffice.core.files import replacing
 from boxoffice.core.model_files import ModelFileError
@@ -15,8 +14,10 @@ from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.request import Film, faults
 from boxoffice.forecasts.table_files import open_table
 from boxoffice.forecasts.tables import TableError, score_file
+from boxoffice.live.versions import served_models
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
+SERVED = "models/champion where there is one, else models"
 
 app = typer.Typer(add_completion=False)
 
@@ -49,7 +50,9 @@ def predict(
             help="Ids in the table are those of the source that the models learned from.",
         ),
     ] = False,
-    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of the models.", show_default=SERVED)
+    ] = None,
     history: Annotated[
         Path | None,
         typer.Option(help="Folder of a later history, which scripts/history.py wrote."),
@@ -86,6 +89,7 @@ def predict(
 
       python scripts/predict.py --film '{"budget": 2e7, "release_year": 2026}'
     """
+    models = models or served_models()
     if film is not None:
         if films or out:
             raise RequestError("give --film, or a table with --out, not both")

@@ -43,10 +43,14 @@ class Server:
     address : str
     temporary : Path
         Where its temporary files lie.
+    root : Path
+        The checkout that it runs in, and that its code comes from.
     """
 
-    def __init__(self, models: Path, folder: Path, **settings: object):
-        self.models, self.folder, self.settings = models, folder, settings
+    def __init__(
+        self, models: Path | str, folder: Path, root: Path = paths.ROOT, **settings: object
+    ):
+        self.models, self.folder, self.root, self.settings = models, folder, root, settings
         self.temporary = folder / "temporary"
         self.temporary.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -59,6 +63,7 @@ class Server:
             "BOXOFFICE_MODELS": str(self.models),
             "BOXOFFICE_PAGE": "0",
             "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join([str(self.root / "scripts"), str(self.root)]),
             **stated,
         }
         with (
@@ -67,7 +72,7 @@ class Server:
         ):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port)],
-                cwd=paths.ROOT,
+                cwd=self.root,
                 env=environment,
                 stdout=out,
                 stderr=error,

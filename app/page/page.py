@@ -44,7 +44,7 @@ class Parts:
 
     def __init__(self, app: FastAPI):
         self._shared = {
-            "colophon": _colophon(app.state.forecasts),
+            "colophon": _colophon(app.state.forecasts) | {"release": app.state.release},
             "most_upload": app.state.settings.max_upload,
         }
 

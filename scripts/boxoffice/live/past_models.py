@@ -9,8 +9,8 @@ import pooch
 
 from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import load_card
-from boxoffice.core.reports import write_json
-from boxoffice.films.history import FILES, write_history
+from boxoffice.core.reports import write_json, write_parquet
+from boxoffice.films.history import FILES, TRAINING_FEATURES, write_history
 from boxoffice.films.splits import training_rows_of_both
 from boxoffice.live.versions import VERSION_FILE, version_of
 from boxoffice.tabular import backtest
@@ -21,6 +21,7 @@ from boxoffice.tabular.evaluation import (
     revenue_task,
     success_task,
 )
+from boxoffice.tabular.pipelines import training_features
 
 TABLES = ("films.parquet", "people.parquet", "companies.parquet")
 AS_THEY_ARE = ("hit", "segments")  # learned from no film of the source
@@ -69,7 +70,8 @@ def write_past_models(
     with TemporaryDirectory(prefix=".models-", dir=folder.parent) as temporary:
         made = Path(temporary) / "models"
         write_history(films, people, companies, made)
-        files = {name: pooch.file_hash(made / name) for name in FILES}
+        write_parquet(made / TRAINING_FEATURES, training_features(films))
+        files = {name: pooch.file_hash(made / name) for name in (*FILES, TRAINING_FEATURES)}
         for name in AS_THEY_ARE:
             for suffix in (".json", ".onnx"):
                 shutil.copy(models / f"{name}{suffix}", made)
@@ -78,7 +80,8 @@ def write_past_models(
             card = load_card(f"success_{feature_set}", models)
             task = success_task({}, seed)
             export_fitted(task, feature_set, recipe(task, card), films, source, _kept(card), made)
-        write_json(made / VERSION_FILE, {"version": f"{version_of(models)}@{before:%Y-%m-%d}"})
+        version = f"{version_of(models)}@{before:%Y-%m-%d}"
+        write_json(made / VERSION_FILE, {"version": version, "role": None})
         made.rename(folder)
 
 
