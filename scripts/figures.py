@@ -377,9 +377,8 @@ def played(_: Runs) -> str:
     ]
     return "\n\n".join(
         [
-            "What came of the forecasts, half a year after release (January to December 2009; model "
-            f"`{version}`; bias is the mean of forecast less actual, natural log; coverage is that "
-            "of the 90% interval):",
+            f"What came of these forecasts, half a year after release (model `{version}`; bias is "
+            "the mean of forecast less actual, natural log; coverage is that of the 90% interval):",
             table(rows),
         ]
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.core.files import SourceError
-from boxoffice.live.forecast_log import COLUMNS, append, facts_hash, read_log
+from boxoffice.live.forecast_log import LOG_COLUMNS, append, facts_hash, read_log
 
 
 def lines(*films, version="v1.0.0", facts="a", as_of="2026-11-20"):
@@ -28,7 +28,7 @@ def lines(*films, version="v1.0.0", facts="a", as_of="2026-11-20"):
             "revenue_upper": 1.5e8,
             "probability_success": 0.123456,
         }
-    )[COLUMNS]
+    )[LOG_COLUMNS]
 
 
 def test_a_line_reads_as_it_was_written(tmp_path):
@@ -69,7 +69,7 @@ def test_a_failed_write_leaves_the_log_as_it_was(tmp_path):
     ("text", "said"),
     [
         ("film_id,version\n1,2\n", "lacks title"),
-        (",".join(COLUMNS) + "\n" + "x," * 13 + "x\n", "no forecast log"),
+        (",".join(LOG_COLUMNS) + "\n" + "x," * 13 + "x\n", "no forecast log"),
         ("", "no forecast log"),
     ],
 )

@@ -13,7 +13,7 @@ from boxoffice.core.files import SourceError, replacing
 
 KEY = ["film_id", "version", "facts"]  # a model forecasts a film once from the same facts
 AMOUNTS = ["predicted_revenue", "expected_revenue", "revenue_lower", "revenue_upper"]
-COLUMNS = [
+LOG_COLUMNS = [
     *("film_id", "title", "release_date", "budget", "as_of", "role", "version", "model", "facts"),
     *AMOUNTS,
     "probability_success",
@@ -41,10 +41,10 @@ def read_log(path: Path) -> pd.DataFrame:
         If the file is no log.
     """
     if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=LOG_COLUMNS)
     try:
         log = pd.read_csv(path, dtype=dict.fromkeys([*KEY, "title"], str), keep_default_na=False)
-        lacking = [name for name in COLUMNS if name not in log]
+        lacking = [name for name in LOG_COLUMNS if name not in log]
         if lacking:
             raise ValueError(f"it lacks {', '.join(lacking)}")
         for name in ("release_date", "as_of"):
@@ -68,7 +68,7 @@ def append(path: Path, lines: pd.DataFrame) -> int:
     lines = lines[~pd.MultiIndex.from_frame(lines[KEY]).isin(known)].drop_duplicates(KEY)
     if lines.empty:
         return 0
-    lines = lines[COLUMNS].assign(
+    lines = lines[LOG_COLUMNS].assign(
         **lines[AMOUNTS].round().astype("int64"),
         probability_success=lines["probability_success"].round(4),
     )

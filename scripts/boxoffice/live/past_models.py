@@ -23,7 +23,7 @@ from boxoffice.tabular.evaluation import (
 )
 from boxoffice.tabular.pipelines import training_features
 
-TABLES = ("films.parquet", "people.parquet", "companies.parquet")
+PREPROCESSED = ("films.parquet", "people.parquet", "companies.parquet")
 AS_THEY_ARE = ("hit", "segments")  # learned from no film of the source
 
 
@@ -59,9 +59,9 @@ def write_past_models(
     """
     if folder.is_dir():
         return
-    if missing := [name for name in TABLES if not (processed / name).is_file()]:
+    if missing := [name for name in PREPROCESSED if not (processed / name).is_file()]:
         raise SourceError(f"{processed} lacks {', '.join(missing)}: run `dvc repro preprocess`")
-    films, people, companies = (pd.read_parquet(processed / name) for name in TABLES)
+    films, people, companies = (pd.read_parquet(processed / name) for name in PREPROCESSED)
     _require_recipe_of_the_past(films, before)
     source = films.attrs["source"]
     films = films[films["usable"] & (films["release_date"] < before)].reset_index(drop=True)

@@ -17,7 +17,7 @@ from boxoffice.live.scores import DAYS, GROUPS, last_forecasts
 from boxoffice.tabular.backtest import FEWEST_SCORED
 
 MOST_DRAWN = 20  # coming films
-WINDOW = 30  # films of a rolling mean
+ROLLED = 30  # films of a rolling mean
 HIT, MISS = "#0072b2", "#d55e00"  # told apart by the colour-blind, too
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -51,7 +51,7 @@ def came_films(found: pd.DataFrame, version: str) -> pd.DataFrame:
     ).sort_values(["release_date", "title"], ascending=[False, True], ignore_index=True)
 
 
-def headline(came: pd.DataFrame, nominal: float) -> str:
+def what_came(came: pd.DataFrame, nominal: float) -> str:
     """What came of a version's forecasts, in a sentence."""
     if came.empty:
         return "No film that was forecast has been out for 30 days yet."
@@ -105,7 +105,7 @@ def page_of(
         roles=roles,
         coming=coming.to_dict("records"),
         came=came.to_dict("records"),
-        headline=headline(came, nominal),
+        headline=what_came(came, nominal),
         scores=scores,
         groups=GROUPS,
         days=DAYS,
@@ -117,8 +117,8 @@ def page_of(
         drawn_coming=_inline(draw_coming(coming)) if len(coming) else None,
         most_drawn=MOST_DRAWN,
         drawn_came=_inline(draw_came(came)) if len(came) else None,
-        drawn_time=_inline(draw_time(came, nominal)) if len(came) >= WINDOW else None,
-        window=WINDOW,
+        drawn_time=_inline(draw_time(came, nominal)) if len(came) >= ROLLED else None,
+        window=ROLLED,
     )
 
 
@@ -167,7 +167,7 @@ def draw_came(came: pd.DataFrame) -> Figure:
 def draw_time(came: pd.DataFrame, nominal: float) -> Figure:
     """Bias and coverage over the last films, by day of release."""
     films = came.sort_values("release_date")
-    rolled = films[["error", "inside"]].astype(float).rolling(WINDOW).mean()
+    rolled = films[["error", "inside"]].astype(float).rolling(ROLLED).mean()
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(films["release_date"], np.exp(rolled["error"]), color=HIT)

@@ -66,7 +66,7 @@ class Credits(BaseModel):
     crew: list[Crew]
 
 
-class Release(BaseModel):
+class ReleaseDate(BaseModel):
     """A release of a film in a country."""
 
     certification: str | None = None
@@ -78,7 +78,7 @@ class Releases(BaseModel):
     """Releases of a film in one country."""
 
     iso_3166_1: str
-    release_dates: list[Release]
+    release_dates: list[ReleaseDate]
 
 
 class AllReleases(BaseModel):
