@@ -22,7 +22,7 @@ from boxoffice.live.forecast_log import read_log
 from boxoffice.live.past_models import write_past_models
 from boxoffice.live.scores import log_scores, outcomes
 from boxoffice.live.store import Store
-from boxoffice.live.versions import version_of
+from boxoffice.live.versions import CHALLENGER, CHAMPION, served_models, version_of
 from boxoffice.live.weekly import Model, play_week, weeks_between
 from boxoffice.live.weekly_page import page_of, write_page
 from boxoffice.sources import tmdb_api, tmdb_films
@@ -45,7 +45,12 @@ def main(
         typer.Option(formats=["%Y-%m-%d"], help="Last day of these, by default 78 weeks later."),
     ] = None,
     weeks: Annotated[int, typer.Option(min=1, max=52, help="How many weeks to look ahead.")] = 8,
-    models: Annotated[Path, typer.Option(help="Folder of the trained models.")] = paths.MODELS,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the models.", show_default="models/champion if there is one, or models"
+        ),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of the facts, by default data/store/SOURCE.")
     ] = None,
@@ -93,7 +98,7 @@ def main(
     try:
         with FileLock(log / ".lock", timeout=0):
             days = days_of(today, until)
-            roles = folders(source, days[0], models)
+            roles = folders(source, days[0], models or served_models())
             with feed_of(source, i_have_permission, api, rate) as feed:
                 run(feed, source, days, weeks, roles, store, log, page)
     except Timeout as error:
@@ -160,11 +165,12 @@ def run(
 def folders(source: str, first: date, models: Path) -> dict[str, Path]:
     """The folders of models that forecast, by role."""
     if source == LIVE:
-        return {"champion": models}
+        challenger = paths.MODELS / CHALLENGER
+        return {CHAMPION: models} | ({CHALLENGER: challenger} if challenger.is_dir() else {})
     before = pd.Timestamp(first.year, 1, 1)
     past = paths.CACHE / "past_models" / f"{source}-{first.year}-{version_of(models)}"
     write_past_models(before, past, read_params()["seed"], paths.PROCESSED, models)
-    return {"champion": past}
+    return {CHAMPION: past}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Weeks of 2009, played on the open films: what is written down, when, and how it is scored."""
 
+import json
 import os
 import shutil
 import signal
@@ -199,6 +200,26 @@ def test_the_page_tells_what_is_coming_and_what_came(spring):
     )
     assert "http" not in page.replace("http://www.w3.org", "")
     assert page.count("<h1") == 1
+
+
+def test_a_challenger_forecasts_the_same_films(past, workspace, tmp_path):
+    """Both roles forecast every film once; the page compares them on what came out."""
+    other = tmp_path / "other"
+    tables = workspace / "data/processed"
+    write_past_models(pd.Timestamp("2009-01-01"), other, 1, tables, workspace / "models")
+    version = {"version": "v2", "role": "challenger"}
+    (other / "version.json").write_text(json.dumps(version))
+    feed = Played(workspace / "data" / "raw" / SOURCE)
+    days = weeks_between(date(2009, 1, 2), date(2009, 5, 15))
+    (tmp_path / "log").mkdir()
+    outputs = (tmp_path / "store", tmp_path / "log", tmp_path / "weekly.html")
+    weekly.run(feed, SOURCE, days, 8, {"champion": past, "challenger": other}, *outputs)
+    log = read_log(tmp_path / "log" / "forecasts.csv")
+    of_both = log.groupby("film_id")["role"].agg(sorted)
+    assert len(of_both) and set(map(tuple, of_both)) == {("challenger", "champion")}
+    shown = (tmp_path / "weekly.html").read_text().split("Champion and challenger")[1]
+    came = (log["release_date"] <= "2009-04-15").sum() // 2
+    assert f"On {came} films that both forecast" in shown or f"came out: {came}." in shown
 
 
 def test_a_later_fact_makes_a_new_forecast(past, tmp_path, workspace):

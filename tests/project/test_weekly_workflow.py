@@ -102,6 +102,7 @@ class Checkout:
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GITHUB_REF_NAME": "main",
             "GITHUB_OUTPUT": str(self.output),
+            "REMOTE": "",
         }
         self.said("git", "clone", "--quiet", str(origin), str(root), cwd=root.parent)
 
@@ -303,6 +304,19 @@ def test_without_a_remote_none_is_named(runner):
     assert runner.said("git", "status", "--porcelain") == ""
 
 
+def test_without_a_remote_git_keeps_the_store(tmp_path, origin, runner):
+    part = "data/store/tmdb_api/films/2026-11-23-001-0123456789ab.parquet"
+    runner.write(part, "facts")
+    runner.write("data/store/tmdb_api/.lock", "")
+    add_line(runner, "1,2026-11-23,5000000\n")
+    done = runner.step("Commit the log", REMOTE="")
+    assert done.returncode == 0, done.stderr
+    assert (Checkout(tmp_path / "later", origin).root / part).read_text() == "facts"
+    changed = runner.said("git", "show", "--name-only", "--format=", "origin/main").split()
+    assert changed == [LOG, part]
+    assert "nothing new" in runner.step("Commit the log", REMOTE="").stdout
+
+
 def test_the_store_comes_back_the_next_week(tmp_path, origin, runner):
     facts = "data/store/tmdb_api/films.csv"
     with running_remote() as server:
@@ -312,7 +326,7 @@ def test_the_store_comes_back_the_next_week(tmp_path, origin, runner):
         add_line(runner, "1,2026-11-23,5000000\n")
         pushed = runner.step(PUSH)
         assert pushed.returncode == 0, pushed.stderr
-        assert runner.step("Commit the log").returncode == 0
+        assert runner.step("Commit the log", REMOTE="weekly").returncode == 0
         changed = runner.said("git", "show", "--name-only", "--format=", "origin/main").split()
         assert changed == [LOG, "data/store.dvc"]
 
@@ -323,7 +337,7 @@ def test_the_store_comes_back_the_next_week(tmp_path, origin, runner):
         assert pulled.returncode == 0, pulled.stderr
         assert (later.root / facts).read_text() == "id,as_of\n1,2026-11-23\n"
         assert later.step(PUSH).returncode == 0
-        assert "nothing new" in later.step("Commit the log").stdout
+        assert "nothing new" in later.step("Commit the log", REMOTE="weekly").stdout
 
         server.files.clear()  # a store that is lost isn't replaced by an empty one
         assert lost.step(PULL).returncode != 0

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from boxoffice.core.files import replacing
 from boxoffice.films.money import usd_in_words
 from boxoffice.live.scores import DAYS, GROUPS, last_forecasts
+from boxoffice.live.shadow import BOTH, FEWEST_PAIRED, paired_comparison
+from boxoffice.live.versions import CHALLENGER, CHAMPION
 from boxoffice.tabular.backtest import FEWEST_SCORED
 
 MOST_DRAWN = 20  # coming films
@@ -68,6 +70,29 @@ def what_came(came: pd.DataFrame, nominal: float) -> str:
     )
 
 
+def compared(found: pd.DataFrame, roles: dict[str, str]) -> str | None:
+    """How the challenger did beside the champion, in words; None if there is none."""
+    if CHALLENGER not in roles:
+        return None
+    rows = pd.concat(came_films(found, roles[role]).assign(role=role) for role in BOTH)
+    result = paired_comparison(rows.assign(log_error=rows["error"]))
+    n, rmse = result["n"], result["rmse"]
+    if result["lower"] is None:
+        return f"Films that both have forecast and that came out: {n}. {FEWEST_PAIRED} are needed."
+    better = "the challenger" if result["upper"] < 0 else "the champion"
+    verdict = (
+        "no difference beyond chance"
+        if result["lower"] <= 0 <= result["upper"]
+        else f"{better} was off by less, beyond chance"
+    )
+    return (
+        f"On {n} films that both forecast, the champion was off by a factor of "
+        f"{np.exp(rmse[CHAMPION]):.2f} and the challenger by {np.exp(rmse[CHALLENGER]):.2f} (root "
+        f"mean square): {verdict}. Difference of squared log errors {result['difference']:+.3f}, "
+        f"{result['nominal']:.0%} interval {result['lower']:+.3f} to {result['upper']:+.3f}."
+    )
+
+
 def page_of(
     source: str,
     played: bool,
@@ -78,7 +103,6 @@ def page_of(
     scores: dict[str, Any],
     nominal: float,
     skipped: dict[str, str],
-    comparison: dict[str, Any] | None = None,
 ) -> str:
     """The page as HTML that loads nothing from elsewhere.
 
@@ -92,10 +116,8 @@ def page_of(
         Of `read_log`, `outcomes` and `log_scores`.
     skipped : dict
         Why films were not forecast, by title.
-    comparison : dict, optional
-        Of champion and challenger on the same films.
     """
-    version = roles["champion"]
+    version = roles[CHAMPION]
     coming = coming_films(log, version, pd.Timestamp(today))
     came = came_films(found, version)
     return TEMPLATES.get_template("weekly.html.j2").render(
@@ -112,7 +134,7 @@ def page_of(
         fewest=FEWEST_SCORED,
         nominal=nominal,
         skipped=skipped,
-        comparison=comparison,
+        comparison=compared(found, roles),
         usd=usd_in_words,
         drawn_coming=_inline(draw_coming(coming)) if len(coming) else None,
         most_drawn=MOST_DRAWN,
