@@ -70,6 +70,12 @@ def test_a_stated_field_costs_nothing_against_leaving_it_out(r2, stated, field):
     assert r2(stated) >= r2(without(stated, field)) - NOISE
 
 
+def test_companies_that_the_own_source_does_not_know_are_new(split, r2, stated):
+    """Where ids are the models' own, strangers tell more than an unknown list: `--own-ids`."""
+    _, test = split
+    assert r2(stated.assign(companies=test["companies"])) > r2(stated) + NOISE
+
+
 def test_fields_together_are_worth_stating(r2, stated):
     nothing = stated
     for field in FIELDS:

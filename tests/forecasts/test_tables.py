@@ -288,6 +288,20 @@ def test_rows_are_warned_of_what_lies_outside_of_what_the_models_know(forecasts,
         assert (said == "") == (not warnings)
 
 
+def test_strangers_among_companies_are_new_where_ids_are_the_models_own(forecasts, table):
+    def listed(*records):
+        kind = {"companies_of": "distributors", "release_date": "2005-01-10"}
+        return film(**kind, **UNRATED, production_companies=json.dumps(list(records)))
+
+    stranger = {"id": 987654321, "name": "Nobody's Pictures"}
+    known = {"id": min(forecasts.names.ids["company"]), "name": "by its id"}
+    path = table([listed(stranger), film(**UNRATED, production_companies=""), listed(known)])
+    somewhere, own = (answers(forecasts, path, own_ids=ids)[0] for ids in (False, True))
+    said, of_own = somewhere["predicted_revenue"], own["predicted_revenue"]
+    assert said[0] != of_own[0]  # nobody, and no longer unknown
+    assert (said[1:] == of_own[1:]).all()
+
+
 # Faulty rows
 
 
