@@ -58,6 +58,18 @@ format: setup ## Format the code, pair the notebooks, refresh the figures of REA
 serve: setup ## Serve API and web page on http://127.0.0.1:8000 (PORT=... for another port)
 	uvicorn app.main:app --port $(PORT) --no-access-log
 
+.PHONY: register
+register: setup ## Register this commit's models as a version (VERSION=v2.0.0, or the next one)
+	python scripts/registry.py register $(if $(VERSION),--version $(VERSION))
+
+.PHONY: promote
+promote: setup ## Make VERSION=v1.1.0 champion (TO=challenger; BECAUSE="..." if it is worse)
+	python scripts/registry.py promote $(VERSION) $(if $(TO),--to $(TO)) $(if $(BECAUSE),--because "$$BECAUSE")
+
+.PHONY: champion
+champion: setup ## Bring champion and challenger to models/
+	python scripts/registry.py checkout
+
 .PHONY: bench
 bench: setup ## Measure service, start-up and scored tables (needs wrk), then embedding (10 minutes)
 	python scripts/benchmarks/service.py
