@@ -42,7 +42,7 @@ def forecasts_ahead(films):
 
 @pytest.fixture(scope="module")
 def tables(films, forecasts_ahead):
-    """The tables of `promotion.HELD_OUT_FORECASTS` with the forecasts of a column of the backtest."""
+    """What `promotion.HELD_OUT_FORECASTS` names, with the forecasts of a column of the backtest."""
     train, test = (films[films["split_temporal"] == part] for part in ("train", "test"))
     model = success_models(seed=0)["logistic_regression"]
     pipeline = fit_films("pre_release", train, model, target="success")

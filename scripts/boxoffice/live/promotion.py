@@ -27,8 +27,8 @@ def backtest_comparison(
     Parameters
     ----------
     champion, candidate : dict of target to DataFrame
-        The tables of `HELD_OUT_FORECASTS`: `feature_set`, `id`, `actual`, `predicted`, and of revenue `cutoff`
-        and `horizon` (years).
+        The tables of `HELD_OUT_FORECASTS`: `feature_set`, `id`, `actual`, `predicted`, and of
+        revenue `cutoff` and `horizon` (years).
 
     Returns
     -------
