@@ -35,12 +35,12 @@ ENV PATH=/srv/.venv/bin:$PATH \
 COPY --from=builder /srv/.venv .venv
 COPY scripts/boxoffice scripts/boxoffice
 COPY app app
-# Not found? Run `dvc repro`, or `dvc pull` where a remote is set up.
+# Not found? Run `dvc repro`, `dvc pull` or `make champion`. models/champion answers where there is one.
 COPY models models
 RUN python -m compileall -q app scripts
 USER 10001:10001
 # A missing, altered or unreadable model ends the build here, by name.
-RUN python -c "from boxoffice.forecasts.forecasts import Forecasts; Forecasts()"
+RUN python -c "from boxoffice.forecasts.forecasts import Forecasts; from boxoffice.live.versions import served_models; Forecasts(served_models())"
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health', timeout=4)"]

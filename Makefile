@@ -68,6 +68,18 @@ weekly: setup ## Forecast what is coming, score what came, draw reports/weekly.h
 space: setup ## Push the service to a Hugging Face Space: REPO=user/name, a token in HF_TOKEN
 	python -m app.space $(REPO)
 
+.PHONY: register
+register: setup ## Register this commit's models as a version (VERSION=v2.0.0, or the next one)
+	python scripts/registry.py register $(if $(VERSION),--version $(VERSION))
+
+.PHONY: promote
+promote: setup ## Make VERSION=v1.1.0 champion (TO=challenger; BECAUSE="..." if it is worse)
+	python scripts/registry.py promote $(VERSION) $(if $(TO),--to $(TO)) $(if $(BECAUSE),--because "$$BECAUSE")
+
+.PHONY: champion
+champion: setup ## Bring champion and challenger to models/
+	python scripts/registry.py checkout
+
 .PHONY: bench
 bench: setup ## Measure service, start-up and scored tables (needs wrk), then embedding (10 minutes)
 	python scripts/benchmarks/service.py

@@ -23,6 +23,7 @@ from app.middleware import Metrics, Traffic
 from app.problems import answer_problems, fault, faults_of
 from app.routes import JsonRoute
 from app.settings import Settings, SettingsError
+from app.shadow import Shadow
 from app.tables import scored_table, table_workers
 from app.temporary import temporary_folder
 from app.together import Together
@@ -84,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings.from_env()
     tidy_server_log()
-    metrics = Metrics()
+    metrics, log = Metrics(), service_log()
     app = FastAPIOffline(
         title="Box office",
         summary="What will a film earn?",
@@ -101,7 +102,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.release = release_of(settings.models)
     app.state.media = Media(settings)
     app.state.tables = table_workers(settings)
-    app.add_middleware(Traffic, settings=settings, metrics=metrics, log=service_log())
+    app.state.shadow = None
+    if settings.shadow is not None:
+        version = app.state.release["version"]
+        app.state.shadow = Shadow(settings, version, metrics.registry, log)
+    app.add_middleware(Traffic, settings=settings, metrics=metrics, log=log)
     answer_problems(app)
     app.router.route_class = UploadRoute
     _add_films(app)  # first, as a request tries one route after the other
@@ -161,7 +166,7 @@ def _add_service(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _add_films(app: FastAPI) -> None:
-    forecasts = app.state.forecasts
+    forecasts, shadow = app.state.forecasts, app.state.shadow
     revenues, successes = Together(forecasts.revenues), Together(forecasts.successes)
     compared = Together(forecasts.all_comparables)
     described_film = Body(openapi_examples=schemas.FILM_EXAMPLES)
@@ -169,7 +174,10 @@ def _add_films(app: FastAPI) -> None:
 
     async def revenue(film: Annotated[schemas.Film, described_film]):
         """What a film will earn worldwide, with an interval and what moved the forecast."""
-        return await revenues.ask(film.__dict__)
+        answer = await revenues.ask(film.__dict__)
+        if shadow is not None:
+            shadow.follow(film.__dict__, answer)
+        return answer
 
     async def success(film: Annotated[schemas.Film, described_film]):
         """Whether a film will earn more than 1.5 times its budget."""

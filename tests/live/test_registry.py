@@ -42,7 +42,7 @@ def forecasts_ahead(films):
 
 @pytest.fixture(scope="module")
 def tables(films, forecasts_ahead):
-    """The tables of `promotion.TABLES` with the forecasts of a column of the backtest."""
+    """What `promotion.HELD_OUT_FORECASTS` names, with the forecasts of a column of the backtest."""
     train, test = (films[films["split_temporal"] == part] for part in ("train", "test"))
     model = success_models(seed=0)["logistic_regression"]
     pipeline = fit_films("pre_release", train, model, target="success")
@@ -121,7 +121,9 @@ def test_versions_without_common_films_are_not_compared(tables):
 @pytest.fixture(scope="module")
 def by_path(tables):
     def of(column):
-        return {path: tables(column)[target] for target, path in promotion.TABLES.items()}
+        return {
+            path: tables(column)[target] for target, path in promotion.HELD_OUT_FORECASTS.items()
+        }
 
     return of
 

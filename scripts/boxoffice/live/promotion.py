@@ -7,7 +7,7 @@ from boxoffice.films.forecast_errors import HORIZONS
 from boxoffice.live.shadow import FEWEST_PAIRED, NOMINAL, interval_of_mean
 
 # What the stages keep of every held-out forecast of the models that answer.
-TABLES = {
+HELD_OUT_FORECASTS = {
     "revenue": "reports/tables/regress/backtest.csv",  # natural logs of real USD
     "success": "reports/tables/classify/latest.csv",  # 0 or 1, and its probability
 }
@@ -27,8 +27,8 @@ def backtest_comparison(
     Parameters
     ----------
     champion, candidate : dict of target to DataFrame
-        The tables of `TABLES`: `feature_set`, `id`, `actual`, `predicted`, and of revenue `cutoff`
-        and `horizon` (years).
+        The tables of `HELD_OUT_FORECASTS`: `feature_set`, `id`, `actual`, `predicted`, and of
+        revenue `cutoff` and `horizon` (years).
 
     Returns
     -------
@@ -44,13 +44,13 @@ def backtest_comparison(
     """
     parts = {
         (target, *key): rows
-        for target in TABLES
+        for target in HELD_OUT_FORECASTS
         for key, rows in _paired(champion[target], candidate[target]).groupby(
             ["feature_set", "ahead"], sort=False
         )
         if rows["id"].nunique() >= FEWEST_PAIRED
     }
-    if {target for target, *_ in parts} != set(TABLES):
+    if {target for target, *_ in parts} != set(HELD_OUT_FORECASTS):
         raise SourceError(f"fewer than {FEWEST_PAIRED} films were forecast by both versions")
     nominal = 1 - (1 - NOMINAL) / len(parts)
     found = []

@@ -26,7 +26,7 @@ from boxoffice.core.files import SourceError, replacing
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.live.promotion import TABLES, backtest_comparison, worse_in_words
+from boxoffice.live.promotion import HELD_OUT_FORECASTS, backtest_comparison, worse_in_words
 from boxoffice.live.versions import CHALLENGER, CHAMPION, VERSION_FILE
 
 # Tagged in this order. The tags of the last one count, so that half a promotion is none.
@@ -131,7 +131,7 @@ def register(root: Path, version: str | None = None) -> Release:
         if release.commit == commit and version in (None, release.version):
             return release
     with TemporaryDirectory() as folder:
-        fetch(root, commit, Path(folder))
+        fetch_models(root, commit, Path(folder))
     if version is None:
         version = SemVer(known[0].version).bump_minor().version if known else FIRST_VERSION
     try:
@@ -202,7 +202,10 @@ def backtests(root: Path, champion: Release, candidate: Release) -> pd.DataFrame
         try:
             metrics = json.loads(files.read_text("reports/metrics/regress.json"))
             tables.append(
-                {target: pd.read_csv(files.open(path)) for target, path in TABLES.items()}
+                {
+                    target: pd.read_csv(files.open(path))
+                    for target, path in HELD_OUT_FORECASTS.items()
+                }
             )
         except FileNotFoundError as error:
             raise SourceError(_not_there(release.version, error)) from error
@@ -236,7 +239,7 @@ def check_out(root: Path, role: str) -> Release | None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time
         folder = Path(mkdtemp(prefix=f"{release.version}-", dir=beside))
         folder.chmod(0o755)  # the service may run as somebody else
-        fetch(root, release.commit, folder)
+        fetch_models(root, release.commit, folder)
         given = {"promoted": release.roles[role].since.isoformat()}
         stated = {"version": release.version, "role": role, "commit": release.commit}
         write_json(folder / VERSION_FILE, stated | given)
@@ -247,7 +250,7 @@ def check_out(root: Path, role: str) -> Release | None:
     return release
 
 
-def fetch(root: Path, commit: str, folder: Path) -> None:
+def fetch_models(root: Path, commit: str, folder: Path) -> None:
     """Write all models of a commit to a folder, from DVC's cache or remote, and load them once.
 
     Raises
