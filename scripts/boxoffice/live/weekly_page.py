@@ -70,7 +70,7 @@ def what_came(came: pd.DataFrame, nominal: float) -> str:
     )
 
 
-def compared(found: pd.DataFrame, roles: dict[str, str]) -> str | None:
+def challenged(found: pd.DataFrame, roles: dict[str, str]) -> str | None:
     """How the challenger did beside the champion, in words; None if there is none."""
     if CHALLENGER not in roles:
         return None
@@ -134,7 +134,7 @@ def page_of(
         fewest=FEWEST_SCORED,
         nominal=nominal,
         skipped=skipped,
-        comparison=compared(found, roles),
+        comparison=challenged(found, roles),
         usd=usd_in_words,
         drawn_coming=_inline(draw_coming(coming)) if len(coming) else None,
         most_drawn=MOST_DRAWN,
