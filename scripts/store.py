@@ -23,7 +23,7 @@ StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the stores
 
 
 @app.command("list")
-def list_tables(source: SourceOption = "tmdb", stores: StoreOption = paths.STORE) -> None:
+def list_tables(source: SourceOption = "tmdb_api", stores: StoreOption = paths.STORE) -> None:
     """List the tables of a store, with the days of their first and last facts.
 
     For example:
@@ -37,7 +37,7 @@ def list_tables(source: SourceOption = "tmdb", stores: StoreOption = paths.STORE
 def training_set(
     as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day.")],
     to: Annotated[Path, typer.Option(help="Folder to write to: data/raw/NAME.")],
-    source: SourceOption = "tmdb",
+    source: SourceOption = "tmdb_api",
     stores: StoreOption = paths.STORE,
 ) -> None:
     """Write the films as they were known on a day as a source, to train on that.

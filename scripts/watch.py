@@ -20,14 +20,14 @@ from boxoffice.forecasts.table_files import Chunk, TableError, open_table
 from boxoffice.forecasts.tables import CHUNK_ROWS
 from boxoffice.forecasts.watched import watched_films
 from boxoffice.live.drift import FEWEST_WATCHED, SIZE, rolling
-from boxoffice.live.versions import version_of
+from boxoffice.live.forecast_log import read_log
+from boxoffice.live.versions import CHAMPION, served_models, version_of
 from boxoffice.live.watch_page import About, headline, watch_page
 from predict import RequestError, format_of
 
 PAGE = paths.REPORTS / "watch.html"
-CHAMPION = paths.MODELS / "champion"
 REMEDY = "run `make weekly`, or watch a table with --films"
-LOGGED = ["film_id", "as_of", "role", "predicted_revenue", "probability_success"]
+LOGGED = ["film_id", "day", "predicted_revenue", "probability_success"]
 
 
 def main(
@@ -63,11 +63,11 @@ def main(
 
       python scripts/watch.py
 
-      python scripts/watch.py tmdb --size 400
+      python scripts/watch.py tmdb_api --size 400
 
       python scripts/watch.py --films films.csv --since 2011-01-01 -o watch.html
     """
-    folder = models or (CHAMPION if CHAMPION.is_dir() else paths.MODELS)
+    folder = models or served_models()
     first = day(since) if since else None
     source = films.name if films else source or only_source()
     forecasts = Forecasts(folder, history)
@@ -116,7 +116,8 @@ def of_log(forecasts: Forecasts, source: str) -> tuple[pd.DataFrame, list[str]]:
     if "companies_of" not in facts:
         facts["companies_of"] = companies_of(source)
     rows = pa.RecordBatch.from_pandas(facts.drop(columns=["day", "as_of"]), preserve_index=False)
-    films, faults = watched_films(forecasts, [Chunk(rows, {})])
+    own_ids = forecasts.cards["revenue_pre_release"]["source"] == source
+    films, faults = watched_films(forecasts, [Chunk(rows, {})], own_ids)
     said = logged.iloc[films.index]
     prices = log_prices(films["release_date"].to_numpy())
     logs = np.log1p(said["predicted_revenue"].to_numpy()) - prices
@@ -128,15 +129,13 @@ def of_log(forecasts: Forecasts, source: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def last_forecasts(path: Path) -> pd.DataFrame:
-    """The champion's last forecast of each film: `film_id`, `day`, and the forecasts, in USD."""
-    if not path.is_file():
-        raise SourceError(f"{path} is missing: {REMEDY}")
-    log = pd.read_csv(path, dtype={"film_id": str})
-    if missing := [name for name in LOGGED if name not in log]:
-        raise SourceError(f"{path} lacks {', '.join(missing)}: it is no log of forecasts")
-    log = log[log["role"] == "champion"].sort_values("as_of", kind="stable")
+    """The champion's last forecast of each film: lines of the log, with their `day`."""
+    log = read_log(path)
+    if log.empty:
+        raise SourceError(f"{path} has no forecasts yet: {REMEDY}")
+    log = log[log["role"] == CHAMPION].sort_values("as_of", kind="stable")
     last = log.drop_duplicates("film_id", keep="last").reset_index(drop=True)
-    return last[LOGGED].drop(columns="role").rename(columns={"as_of": "day"})
+    return last.rename(columns={"as_of": "day"})[LOGGED]
 
 
 def day(text: str) -> pd.Timestamp:

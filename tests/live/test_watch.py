@@ -17,6 +17,7 @@ from boxoffice.films.companies import companies_of
 from boxoffice.films.money import log_prices
 from boxoffice.forecasts.forecasts import FORECASTS, Forecasts
 from boxoffice.live.drift import NOT_WATCHED
+from boxoffice.live.forecast_log import AMOUNTS
 from boxoffice.live.watch_page import mean_in_words, name_in_words
 
 CHROMIUM = shutil.which("chromium")
@@ -165,9 +166,9 @@ def test_what_cannot_be_watched_is_told_in_a_line(models, tmp_path, monkeypatch)
     both = run("watch.py", "--models", models)
     assert "log has forecasts of one, two: name one of them" in both.stderr
     other = run("watch.py", "three", "--models", models)
-    assert "forecasts.csv is missing" in other.stderr
+    assert "forecasts.csv has no forecasts yet" in other.stderr
     empty = run("watch.py", "one", "--models", models)
-    assert "lacks role, predicted_revenue, probability_success" in empty.stderr
+    assert "is no forecast log" in empty.stderr
     text = run("watch.py", "--films", tmp_path / "films.txt", "--models", models)
     assert "films.txt must end in .csv or .parquet" in text.stderr
     for done in (alone, both, other, empty, text):
@@ -191,9 +192,15 @@ def test_the_log_is_watched_with_the_facts_of_its_days(models, films, tmp_path, 
     log = pd.DataFrame(
         {
             "film_id": asked["id"],
+            "title": asked["title"],
+            "release_date": asked["release_date"],
+            "budget": 1e6,
             "as_of": "2024-02-01",
             "role": "champion",
-            "predicted_revenue": 1e6,
+            "version": "v1.0.0",
+            "model": "revenue_pre_release",
+            "facts": "a",
+            **dict.fromkeys(AMOUNTS, 1e6),
             "probability_success": 0.5,
         }
     )

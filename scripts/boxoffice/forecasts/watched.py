@@ -26,10 +26,11 @@ class Watched(NamedTuple):
     faults: dict[int, list[str]]
 
 
-def watched_films(forecasts: Forecasts, chunks: Iterable[Chunk]) -> Watched:
+def watched_films(forecasts: Forecasts, chunks: Iterable[Chunk], own_ids: bool = False) -> Watched:
     """Read films as before their release, whatever votes they have by now.
 
-    `chunks` are of a table in the TMDB 5000 schema, as `table_files.open_table` reads them.
+    `chunks` are of a table in the TMDB 5000 schema, as `table_files.open_table` reads them;
+    `own_ids` is as in `tables.score_file`.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def watched_films(forecasts: Forecasts, chunks: Iterable[Chunk]) -> Watched:
     parts, faults, done = [], {}, 0
     for chunk in chunks:
         check_columns(chunk.rows.schema)
-        reader = ChunkReader(chunk, forecasts.names, forecasts.roles)
+        reader = ChunkReader(chunk, forecasts.names, forecasts.roles, own_ids)
         films = reader.films()
         part = forecasts.before_release(films)
         part["release_date"] = films.days[part.index].astype("datetime64[us]")

@@ -19,6 +19,7 @@ from boxoffice.live.versions import CHALLENGER, CHAMPION
 from boxoffice.tabular.backtest import FEWEST_SCORED
 
 MOST_DRAWN = 20  # coming films
+MOST_SHOWN = 40  # films that came; the others are folded
 ROLLED = 30  # films of a rolling mean
 HIT, MISS = "#0072b2", "#d55e00"  # told apart by the colour-blind, too
 TEMPLATES = Environment(
@@ -63,10 +64,11 @@ def what_came(came: pd.DataFrame, nominal: float) -> str:
         return f"{films} came out so far: too few to say how right the forecasts are."
     bias = np.expm1(came["error"].mean())
     direction = "above" if bias > 0 else "below"
+    on_average = "right" if abs(bias) < 0.005 else f"{abs(bias):.0%} {direction} what was earned"
     return (
         f"Of {films} that came out, the {nominal:.0%} interval held {came['inside'].mean():.0%}. "
         f"Half of the forecasts were off by less than a factor of {came['factor'].median():.1f}; "
-        f"on (geometric) average they were {abs(bias):.0%} {direction} what was earned."
+        f"on (geometric) average they were {on_average}."
     )
 
 
@@ -138,6 +140,7 @@ def page_of(
         usd=usd_in_words,
         drawn_coming=_inline(draw_coming(coming)) if len(coming) else None,
         most_drawn=MOST_DRAWN,
+        most_shown=MOST_SHOWN,
         drawn_came=_inline(draw_came(came)) if len(came) else None,
         drawn_time=_inline(draw_time(came, nominal)) if len(came) >= ROLLED else None,
         window=ROLLED,

@@ -29,9 +29,9 @@ HOPSWORKS_TYPES = {
 EXAMPLES = """\
 examples:
   export HOPSWORKS_API_KEY=... HOPSWORKS_PROJECT=...
-  exchange.py push data/store/tmdb --dry-run
-  exchange.py push data/store/tmdb --since 2026-03-01
-  exchange.py pull tmdb data/store/tmdb_copy
+  exchange.py push data/store/tmdb_api --dry-run
+  exchange.py push data/store/tmdb_api --since 2026-03-01
+  exchange.py pull tmdb_api data/store/tmdb_copy
 
 HOPSWORKS_HOST names an installation of your own.
 """
