@@ -1,14 +1,17 @@
 """Where the weekly job hears of films that are coming, and of what released ones have earned."""
 
+import json
+import logging
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
+from boxoffice.films.popularity import SNAPSHOTS
 from boxoffice.films.schema import read_source
 from boxoffice.sources import tmdb_films
-from boxoffice.sources.tmdb_api import Tmdb
+from boxoffice.sources.tmdb_api import Tmdb, Unavailable
 
 HINDSIGHT = ("revenue", "vote_average", "vote_count", "popularity")  # nobody knows before release
 KNOWN_AFTER = timedelta(weeks=3)  # from release, in a source that is played
@@ -23,6 +26,9 @@ class Feed(Protocol):
         The columns are those of the TMDB 5000 schema with `cast` and `crew`, cells as text, without
         those of `HINDSIGHT`.
         """
+
+    def people(self, films: pd.DataFrame) -> pd.DataFrame:
+        """`person_id` and `popularity` today of the people of films; none if it isn't known."""
 
     def revenues(self, ids: list[str], today: date) -> pd.DataFrame:
         """`id` and `revenue` (USD), as they are read today, of films that have one."""
@@ -51,6 +57,10 @@ class Played:
         films = self._films[self._released.between(first, last)]
         return films.drop(columns=[name for name in HINDSIGHT if name in films])
 
+    def people(self, films: pd.DataFrame) -> pd.DataFrame:
+        """Nobody: a source tells no popularity of before."""
+        return pd.DataFrame()
+
     def revenues(self, ids: list[str], today: date) -> pd.DataFrame:
         """See `Feed.revenues`."""
         earned = pd.to_numeric(self._films["revenue"])
@@ -60,14 +70,45 @@ class Played:
 
 
 class OnTmdb:
-    """TMDB as it is now."""
+    """TMDB as it is now.
 
-    def __init__(self, tmdb: Tmdb):
-        self._tmdb = tmdb
+    Parameters
+    ----------
+    tmdb : Tmdb
+    snapshots : Path
+        Folder for the exports of people's popularity.
+    exports : str
+        Address of TMDB's daily exports.
+    """
+
+    def __init__(
+        self,
+        tmdb: Tmdb,
+        snapshots: Path = tmdb_films.TMDB_API / SNAPSHOTS,
+        exports: str = tmdb_films.EXPORTS,
+    ):
+        self._tmdb, self._snapshots, self._exports = tmdb, snapshots, exports
 
     def coming(self, first: date, last: date) -> pd.DataFrame:
         """See `Feed.coming`."""
         return tmdb_films.coming(self._tmdb, first, last)
+
+    def people(self, films: pd.DataFrame) -> pd.DataFrame:
+        """See `Feed.people`; an export that can't be had is left out, and logged."""
+        wanted = {
+            person["id"]
+            for name in ("cast", "crew")
+            for cell in films[name].dropna()
+            for person in json.loads(cell)
+        }
+        try:
+            path = tmdb_films.fetch_latest_people(self._snapshots, self._exports)
+        except Unavailable as error:
+            logging.getLogger(__name__).warning("people's popularity is left out: %s", error)
+            return pd.DataFrame()
+        columns = ["id", "popularity"]
+        people = pd.read_parquet(path, columns=columns, filters=[("id", "in", wanted)]).dropna()
+        return people.astype({"id": str}).rename(columns={"id": "person_id"})
 
     def revenues(self, ids: list[str], today: date) -> pd.DataFrame:
         """See `Feed.revenues`."""

@@ -5,13 +5,14 @@ A CSV that only grows. In git, its history shows that forecasts were written dow
 
 import hashlib
 import json
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
 from boxoffice.core.files import SourceError, replacing
 
-KEY = ["film_id", "version", "facts"]  # a model forecasts a film once from the same facts
+KEY = ["film_id", "version"]
 AMOUNTS = ["predicted_revenue", "expected_revenue", "revenue_lower", "revenue_upper"]
 LOG_COLUMNS = [
     *("film_id", "title", "release_date", "budget", "as_of", "role", "version", "model", "facts"),
@@ -40,17 +41,21 @@ def read_log(path: Path) -> pd.DataFrame:
     SourceError
         If the file is no log.
     """
-    if not path.exists():
-        return pd.DataFrame(columns=LOG_COLUMNS)
+    text = path.read_text(encoding="utf-8") if path.exists() else ",".join(LOG_COLUMNS) + "\n"
     try:
-        log = pd.read_csv(path, dtype=dict.fromkeys([*KEY, "title"], str), keep_default_na=False)
+        if not text.endswith("\n"):
+            raise ValueError("its last line is not whole")
+        texts = dict.fromkeys([*KEY, "title", "facts"], str)
+        log = pd.read_csv(StringIO(text), dtype=texts, keep_default_na=False)
         lacking = [name for name in LOG_COLUMNS if name not in log]
         if lacking:
             raise ValueError(f"it lacks {', '.join(lacking)}")
         for name in ("release_date", "as_of"):
             log[name] = pd.to_datetime(log[name], format="%Y-%m-%d")
         for name in ("budget", *AMOUNTS, "probability_success"):
-            log[name] = pd.to_numeric(log[name])
+            log[name] = pd.to_numeric(log[name]).astype(float)
+            if log[name].isna().any():
+                raise ValueError(f"line {log[name].isna().argmax() + 2} has no {name}")
     except ValueError as error:
         raise SourceError(
             f"{path} is no forecast log ({error}): restore it with `git checkout`"
@@ -58,14 +63,23 @@ def read_log(path: Path) -> pd.DataFrame:
     return log
 
 
-def append(path: Path, lines: pd.DataFrame) -> int:
-    """Add the lines whose `KEY` the log doesn't have, and return how many these were.
+def is_new(films: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
+    """Whether a version's last line about each film is of other facts, or there is none.
 
-    What the log holds stays as it is, to the byte. Dollars are written whole, chances to four
+    `films` has the columns of `KEY` and `facts`.
+    """
+    last = log.drop_duplicates(KEY, keep="last")
+    said = films[KEY].merge(last[[*KEY, "facts"]], on=KEY, how="left")["facts"]
+    return (said.to_numpy() != films["facts"]).astype(bool)
+
+
+def append(path: Path, lines: pd.DataFrame) -> int:
+    """Add what a version has not said last of a film, and return how many lines that are.
+
+    A model forecasts a film once from the same facts, and anew when they have changed. What the log holds stays as it is, to the byte. Dollars are written whole, chances to four
     digits.
     """
-    known = pd.MultiIndex.from_frame(read_log(path)[KEY])
-    lines = lines[~pd.MultiIndex.from_frame(lines[KEY]).isin(known)].drop_duplicates(KEY)
+    lines = lines[is_new(lines, read_log(path))].drop_duplicates(KEY, keep="last")
     if lines.empty:
         return 0
     lines = lines[LOG_COLUMNS].assign(

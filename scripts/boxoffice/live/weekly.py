@@ -10,7 +10,7 @@ from boxoffice.films.companies import companies_of
 from boxoffice.forecasts.forecasts import Forecasts
 from boxoffice.forecasts.tables import score_frame
 from boxoffice.live.feeds import Feed
-from boxoffice.live.forecast_log import append, facts_hash, read_log
+from boxoffice.live.forecast_log import append, facts_hash, is_new, read_log
 from boxoffice.live.scores import DAYS
 from boxoffice.live.store import Store
 
@@ -35,7 +35,7 @@ class Week(NamedTuple):
     films: int  # with facts that are new
     forecasts: int
     revenues: int  # that are new
-    skipped: dict[str, str]  # why films were not forecast, by title
+    skipped: list[str]  # films that were not forecast, with the reason
 
 
 def play_week(
@@ -43,15 +43,16 @@ def play_week(
 ) -> Week:
     """Bring facts, forecasts and revenues up to date.
 
-    Films that are released in the next `weeks` weeks are forecast once by every model, and anew
-    when their facts have changed. Every step leaves out what is done already, so that a run that
+    Films that are released in the next `weeks` weeks, as the feed has them today, are forecast once
+    by every model, and anew when their facts have changed. Every step leaves out what is done already, so that a run that
     was killed is finished by the next one, and a second run changes nothing.
     """
     tomorrow, last = today + timedelta(days=1), today + timedelta(weeks=weeks)
-    new_films = store.write("films", feed.coming(tomorrow, last), today)
-    films = store.latest("films", today).drop(columns="as_of")
-    released = pd.to_datetime(films["release_date"]).dt.date
-    made, skipped = _forecasts(films[released.between(tomorrow, last)], source, models, today, log)
+    films = feed.coming(tomorrow, last)
+    new_films = store.write("films", films, today)
+    if len(people := feed.people(films)):
+        store.write("people", people, today)
+    made, skipped = _forecasts(films, source, models, today, log)
     forecast = append(log, made) if len(made) else 0
     logged = read_log(log)
     since = (pd.Timestamp(today) - logged["release_date"]).dt.days
@@ -62,23 +63,26 @@ def play_week(
 
 def _forecasts(
     films: pd.DataFrame, source: str, models: list[Model], today: date, log: Path
-) -> tuple[pd.DataFrame, dict[str, str]]:
+) -> tuple[pd.DataFrame, list[str]]:
     """Lines of the log for films that a model has not forecast with these facts."""
-    films = films.assign(facts=facts_hash(films[[name for name in READ if name in films]]))
-    logged = pd.MultiIndex.from_frame(read_log(log)[["film_id", "version", "facts"]])
-    lines, skipped = [], {}
+    films = films.assign(
+        film_id=films["id"], facts=facts_hash(films[[name for name in READ if name in films]])
+    )
+    logged = read_log(log)
+    lines, skipped = [], []
     for model in models:
-        keys = pd.MultiIndex.from_arrays(
-            [films["id"], [model.version] * len(films), films["facts"]]
-        )
-        new = films[~keys.isin(logged)]
+        new = films[is_new(films.assign(version=model.version), logged)]
         if new.empty:
             continue
-        asked = new.drop(columns="facts").assign(companies_of=companies_of(source))
+        asked = new.drop(columns=["film_id", "facts"]).assign(companies_of=companies_of(source))
         own_ids = model.forecasts.cards["revenue_pre_release"]["source"] == source
         answers = score_frame(model.forecasts, asked, own_ids)
         faulty = answers["error"].notna()
-        skipped |= dict(zip(new["title"][faulty], answers["error"][faulty], strict=True))
+        titles = new["title"].fillna("film " + new["id"])[faulty]
+        skipped = [
+            f"{title}: {reason}"
+            for title, reason in zip(titles, answers["error"][faulty], strict=True)
+        ]
         lines.append(_lines(new[~faulty], answers[~faulty], model, today))
     return (pd.concat(lines) if lines else pd.DataFrame()), skipped
 

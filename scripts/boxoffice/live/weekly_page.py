@@ -33,8 +33,8 @@ SHORT_UNITS = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
 
 def coming_films(log: pd.DataFrame, version: str, today: pd.Timestamp) -> pd.DataFrame:
     """The last forecasts by a version of films that are not out yet, by day of release."""
-    rows = log[(log["version"] == version) & (log["release_date"] > today)]
-    rows = rows.sort_values("as_of", kind="stable").drop_duplicates("film_id", keep="last")
+    last = log[log["version"] == version].drop_duplicates("film_id", keep="last")
+    rows = last[last["release_date"] > today]
     return rows.sort_values(["release_date", "title"], ignore_index=True)
 
 
@@ -104,7 +104,7 @@ def page_of(
     found: pd.DataFrame,
     scores: dict[str, Any],
     nominal: float,
-    skipped: dict[str, str],
+    skipped: list[str],
 ) -> str:
     """The page as HTML that loads nothing from elsewhere.
 
@@ -117,7 +117,7 @@ def page_of(
     log, found, scores
         Of `read_log`, `outcomes` and `log_scores`.
     skipped : dict
-        Why films were not forecast, by title.
+        Films that were not forecast, with the reason.
     """
     version = roles[CHAMPION]
     coming = coming_films(log, version, pd.Timestamp(today))
@@ -214,7 +214,8 @@ def _in_usd(axis) -> None:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= 34 else f"{title[:33]}…"
+    short = title if len(title) <= 34 else f"{title[:33]}…"
+    return short.replace("$", r"\$")  # else matplotlib reads a formula
 
 
 def _inline(figure: Figure) -> str:
