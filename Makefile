@@ -86,8 +86,8 @@ bench: setup ## Measure service, start-up and scored tables (needs wrk), then em
 	python scripts/benchmarks/encoders.py
 
 .PHONY: watch
-watch: setup ## Hold the films that were forecast against the training films: reports/watch.html
-	python scripts/watch.py
+watch: setup ## Hold the films that were forecast against the training films (SOURCE=... of several logs)
+	python scripts/watch.py $(SOURCE)
 
 .PHONY: lab
 lab: setup ## Open the notebooks in Jupyter, in the environment of the stages

@@ -28,7 +28,7 @@ def list_tables(source: SourceOption = "tmdb_api", stores: StoreOption = paths.S
 
     For example:
 
-      python scripts/store.py list --source wikidata
+      python scripts/store.py list --source open_films
     """
     typer.echo(Store(stores / source).list().to_string(index=False))
 

@@ -71,7 +71,9 @@ def main(
     first = day(since) if since else None
     source = films.name if films else source or only_source()
     forecasts = Forecasts(folder, history)
-    table, set_aside = of_table(forecasts, films) if films else of_log(forecasts, source)
+    table, set_aside = (
+        of_table(forecasts, films) if films else of_log(forecasts, source, version_of(folder))
+    )
     if first:
         table = table[table["release_date"] >= first]
     if table.empty:
@@ -104,15 +106,17 @@ def only_source() -> str:
     return logs[0]
 
 
-def of_log(forecasts: Forecasts, source: str) -> tuple[pd.DataFrame, list[str]]:
+def of_log(forecasts: Forecasts, source: str, version: str) -> tuple[pd.DataFrame, list[str]]:
     """A source's films with the champion's last forecasts of them; those without facts.
 
     Features are made of the facts that were known on the day of the forecast.
     """
-    logged = last_forecasts(paths.LOG / source / "forecasts.csv")
+    logged = last_forecasts(paths.LOG / source / "forecasts.csv", version)
     from boxoffice.live.store import Store  # takes DuckDB, which a table doesn't need
 
     facts = Store(paths.STORE / source).as_of_join(logged, "films", on="film_id", at="day")
+    if "budget" not in facts:
+        raise SourceError(f"{paths.STORE / source} has no facts: run `dvc pull data/store.dvc`")
     if "companies_of" not in facts:
         facts["companies_of"] = companies_of(source)
     rows = pa.RecordBatch.from_pandas(facts.drop(columns=["day", "as_of"]), preserve_index=False)
@@ -128,14 +132,15 @@ def of_log(forecasts: Forecasts, source: str) -> tuple[pd.DataFrame, list[str]]:
     ]
 
 
-def last_forecasts(path: Path) -> pd.DataFrame:
+def last_forecasts(path: Path, version: str) -> pd.DataFrame:
     """The champion's last forecast of each film: lines of the log, with their `day`."""
     log = read_log(path)
     if log.empty:
         raise SourceError(f"{path} has no forecasts yet: {REMEDY}")
-    log = log[log["role"] == CHAMPION].sort_values("as_of", kind="stable")
-    last = log.drop_duplicates("film_id", keep="last").reset_index(drop=True)
-    return last.rename(columns={"as_of": "day"})[LOGGED]
+    # A challenger's forecasts are the champion's once it was promoted.
+    log = log[(log["role"] == CHAMPION) | (log["version"] == version)]
+    last = log.sort_values("as_of", kind="stable").drop_duplicates("film_id", keep="last")
+    return last.rename(columns={"as_of": "day"})[LOGGED].reset_index(drop=True)
 
 
 def day(text: str) -> pd.Timestamp:

@@ -17,11 +17,12 @@ from boxoffice.core.files import SourceError
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.core.reports import write_json
 from boxoffice.forecasts.forecasts import Forecasts
+from boxoffice.forecasts.tables import TableError
 from boxoffice.live.feeds import Feed, OnTmdb, Played
 from boxoffice.live.forecast_log import read_log
 from boxoffice.live.past_models import write_past_models
 from boxoffice.live.scores import log_scores, outcomes
-from boxoffice.live.store import Store
+from boxoffice.live.store import Store, StoreError
 from boxoffice.live.versions import CHALLENGER, CHAMPION, served_models, version_of
 from boxoffice.live.weekly import Model, play_week, weeks_between
 from boxoffice.live.weekly_page import page_of, write_page
@@ -72,6 +73,9 @@ def main(
         float, typer.Option(min=0.1, help="Requests per second to TMDB at most.")
     ] = tmdb_api.RATE,
     api: Annotated[str, typer.Option(envvar="TMDB_API_ADDRESS", hidden=True)] = tmdb_api.ADDRESS,
+    exports: Annotated[
+        str, typer.Option(envvar="TMDB_EXPORTS_ADDRESS", hidden=True)
+    ] = tmdb_films.EXPORTS,
 ) -> None:
     """Forecast the films of the next weeks, and score the forecasts of films that came out.
 
@@ -92,35 +96,46 @@ def main(
       python scripts/weekly.py --source open_films --today 2009-01-02
     """
     if (today is None) == (source != LIVE):
-        raise SourceError(f"--today plays a source of the past, and {LIVE} has none: give both")
+        raise SourceError(
+            f"to play the past, give both --source and --today; without either, {LIVE} is asked"
+        )
     store, log = store or paths.STORE / source, log or paths.LOG / source
     log.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(log / ".lock", timeout=0):
             days = days_of(today, until)
             roles = folders(source, days[0], models or served_models())
-            with feed_of(source, i_have_permission, api, rate) as feed:
+            with feed_of(source, i_have_permission, api, exports, rate) as feed:
                 run(feed, source, days, weeks, roles, store, log, page)
+    except StoreError as error:
+        if source == LIVE:
+            raise
+        raise SourceError(f"{error}. Play other weeks with another --store and --log") from error
     except Timeout as error:
         raise SourceError(f"another run is writing to {log}: wait until it has ended") from error
 
 
 @contextmanager
-def feed_of(source: str, permission: bool, api: str, rate: float) -> Iterator[Feed]:
+def feed_of(source: str, permission: bool, api: str, exports: str, rate: float) -> Iterator[Feed]:
     """TMDB, with the user's key, or a source that is played."""
     if source != LIVE:
         yield Played(paths.RAW / source)
         return
     typer.echo(tmdb_films.require_permission(stated=permission))
     with tmdb_api.Tmdb(tmdb_api.key_from_environment(), api, rate) as tmdb:
-        yield OnTmdb(tmdb)
+        yield OnTmdb(tmdb, exports=exports)
 
 
 def days_of(today: datetime | None, until: datetime | None) -> list[date]:
     """The days of the runs: this one, or those that are played."""
+    if today is None and until:
+        raise SourceError("--until is for playing the past: give --source and --today, too")
     if today is None:
         return [datetime.now(UTC).date()]
-    return weeks_between(today.date(), (until or today + PLAYED_FOR).date())
+    days = weeks_between(today.date(), (until or today + PLAYED_FOR).date())
+    if not days:
+        raise SourceError(f"--until {until:%Y-%m-%d} is before --today {today:%Y-%m-%d}")
+    return days
 
 
 def run(
@@ -140,7 +155,12 @@ def run(
     facts = Store(store)
     asked = [Model(role, version_of(folder), Forecasts(folder)) for role, folder in roles.items()]
     lines = log / "forecasts.csv"
-    skipped: dict[str, str] = {}
+    if lines.exists() and not facts.list()["parts"].any():
+        raise SourceError(
+            f"{lines} has forecasts, but {store} has no facts: run `dvc pull data/store.dvc`, or "
+            "give another --store and --log"
+        )
+    skipped: list[str] = []
     for day in tqdm(days, unit="week", disable=None if len(days) > 1 else True):
         week = play_week(feed, source, facts, lines, asked, day, weeks)
         skipped = week.skipped
@@ -169,10 +189,10 @@ def folders(source: str, first: date, models: Path) -> dict[str, Path]:
         return {CHAMPION: models} | ({CHALLENGER: challenger} if challenger.is_dir() else {})
     before = pd.Timestamp(first.year, 1, 1)
     past = paths.CACHE / "past_models" / f"{source}-{first.year}-{version_of(models)}"
-    write_past_models(before, past, read_params()["seed"], paths.PROCESSED, models)
+    write_past_models(source, before, past, read_params()["seed"], paths.PROCESSED, models)
     return {CHAMPION: past}
 
 
 if __name__ == "__main__":
-    with one_line_errors(SourceError, ModelFileError, StageError):
+    with one_line_errors(SourceError, ModelFileError, StageError, TableError):
         typer.run(main)

@@ -51,8 +51,32 @@ def test_lines_are_added_once_and_never_change(tmp_path):
     assert append(path, lines("2", "3", "3", as_of="2026-11-27")) == 1
     assert append(path, lines("1", version="v1.1.0")) == 1
     assert append(path, lines("1", facts="b")) == 1
+    assert append(path, lines("1", facts="b")) == 0
+    assert append(path, lines("1", facts="a")) == 1  # as they were before
     assert path.read_bytes().startswith(before)
-    assert len(read_log(path)) == 5
+    assert len(read_log(path)) == 6
+
+
+def test_there_is_no_log_yet(tmp_path):
+    log = read_log(tmp_path / "forecasts.csv")
+    assert log.empty and (pd.Timestamp("2026-11-20") - log["release_date"]).dt.days.empty
+
+
+@pytest.mark.parametrize("torn", [1, 30, 75])
+def test_a_line_that_is_not_whole_is_told(tmp_path, torn):
+    path = tmp_path / "forecasts.csv"
+    append(path, lines("1", "2"))
+    path.write_bytes(path.read_bytes()[:-torn])
+    with pytest.raises(SourceError, match="last line is not whole"):
+        append(path, lines("3"))
+
+
+def test_a_line_without_an_amount_is_told(tmp_path):
+    path = tmp_path / "forecasts.csv"
+    append(path, lines("1"))
+    path.write_text(path.read_text().replace(",31234568,", ",,"))
+    with pytest.raises(SourceError, match="line 2 has no predicted_revenue"):
+        read_log(path)
 
 
 def test_a_failed_write_leaves_the_log_as_it_was(tmp_path):
@@ -71,6 +95,7 @@ def test_a_failed_write_leaves_the_log_as_it_was(tmp_path):
         ("film_id,version\n1,2\n", "lacks title"),
         (",".join(LOG_COLUMNS) + "\n" + "x," * 13 + "x\n", "no forecast log"),
         ("", "no forecast log"),
+        ("film_id", "no forecast log"),
     ],
 )
 def test_another_file_is_no_log(tmp_path, text, said):

@@ -39,7 +39,9 @@ def past(workspace, tmp_path_factory):
     folder = tmp_path_factory.mktemp("past") / "models"
     seed = read_params(workspace / "params.yaml")["seed"]
     before = pd.Timestamp("2009-01-01")
-    write_past_models(before, folder, seed, workspace / "data/processed", workspace / "models")
+    write_past_models(
+        SOURCE, before, folder, seed, workspace / "data/processed", workspace / "models"
+    )
     return folder
 
 
@@ -243,6 +245,7 @@ def test_a_later_fact_makes_a_new_forecast(past, tmp_path, workspace):
 def test_the_recipe_of_the_past_must_not_be_hindsight(workspace, tmp_path):
     with pytest.raises(SourceError, match="would be hindsight"):
         write_past_models(
+            SOURCE,
             pd.Timestamp("1995-01-01"),
             tmp_path / "models",
             42,

@@ -1,6 +1,9 @@
 """The weekly job with a server that answers like TMDB."""
 
-from datetime import date
+import gzip
+import json
+import shutil
+from datetime import UTC, date, datetime
 
 import commands
 import pandas as pd
@@ -8,6 +11,7 @@ import pytest
 from tmdb_server import KEY, film, person, serving_tmdb
 
 import weekly
+from boxoffice.core.files import SourceError
 from boxoffice.live.feeds import OnTmdb
 from boxoffice.live.forecast_log import read_log
 from boxoffice.live.store import Store
@@ -32,7 +36,8 @@ def run(service, models, tmp_path):
     def run(day):
         with Tmdb(Key(KEY), f"{service.url}/3", rate=1000, backoff=0) as tmdb:
             outputs = (tmp_path / "store", tmp_path / "log", tmp_path / "weekly.html")
-            weekly.run(OnTmdb(tmdb), weekly.LIVE, [day], 8, {"champion": models}, *outputs)
+            feed = OnTmdb(tmdb, tmp_path / "people", f"{service.url}/p/exports")
+            weekly.run(feed, weekly.LIVE, [day], 8, {"champion": models}, *outputs)
         return read_log(tmp_path / "log" / "forecasts.csv")
 
     return run
@@ -90,6 +95,58 @@ def test_a_release_that_moves_is_followed(run, service, tmp_path):
     assert "too early" not in (tmp_path / "weekly.html").read_text()
     scores = (tmp_path / "weekly.json").read_text()
     assert '"d30"' not in scores  # 30 days from the day that it came out are not over
+
+
+def test_the_forecast_of_the_last_facts_stands(run, service):
+    """A slip that is put right leaves the forecast from the right facts as the last one."""
+    service.add(coming(1, "2027-02-19", budget=20_000_000))
+    for day, budget in (
+        (TODAY, 20_000_000),
+        (NEXT, 2_000_000_000),
+        (date(2027, 1, 18), 20_000_000),
+    ):
+        service.films[1]["budget"] = budget
+        log = run(day)
+    first, slip, last = log["predicted_revenue"]
+    assert first == last != slip
+
+
+def test_a_film_that_is_out_is_no_longer_forecast(run, service, tmp_path):
+    """One that moved forward and came out stays as it was, though its old date is to come."""
+    service.add(coming(1, "2027-02-19"), coming(2, "2027-02-20"))
+    run(TODAY)
+    service.add(coming(1, "2027-01-08"))  # out by now
+    service.films[2]["budget"] = 90_000_000
+    log = run(NEXT)
+    assert log["film_id"].tolist() == ["1", "2", "2"]
+
+
+def test_first_runs_with_nothing_to_forecast(run, service, tmp_path):
+    assert run(TODAY).empty  # no film is coming
+    service.add(coming(1, "2027-01-29", budget=0, title="Ca$h for Ca$h"))
+    assert run(TODAY).empty
+    assert "Ca$h for Ca$h: budget" in (tmp_path / "weekly.html").read_text()
+    service.films[1]["budget"] = 63_000_000
+    assert len(run(TODAY)) == 1  # drawn, too
+
+
+def test_popularity_of_the_films_people_is_stored(run, service, tmp_path):
+    lines = [{"adult": False, "id": n, "name": "A", "popularity": n / 2} for n in (1, 2, 3)]
+    content = gzip.compress("\n".join(map(json.dumps, lines)).encode())
+    today = datetime.now(UTC)
+    service.exports[f"person_ids_{today:%m_%d_%Y}.json.gz"] = content
+    service.add(coming(1, "2027-01-29"))
+    run(TODAY)
+    people = Store(tmp_path / "store").latest("people")
+    assert dict(zip(people["person_id"], people["popularity"], strict=True)) == {"1": 0.5, "2": 1.0}
+
+
+def test_a_log_without_its_facts_is_no_beginning(run, service, tmp_path):
+    service.add(coming(1, "2027-01-29"))
+    run(TODAY)
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(SourceError, match=r"dvc pull data/store\.dvc"):
+        run(NEXT)
 
 
 def test_a_film_that_fails_is_left_out_and_comes_next_time(run, service):

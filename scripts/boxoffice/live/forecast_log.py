@@ -76,8 +76,8 @@ def is_new(films: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
 def append(path: Path, lines: pd.DataFrame) -> int:
     """Add what a version has not said last of a film, and return how many lines that are.
 
-    A model forecasts a film once from the same facts, and anew when they have changed. What the log holds stays as it is, to the byte. Dollars are written whole, chances to four
-    digits.
+    A model forecasts a film once from the same facts, and anew when they have changed. What the
+    log holds stays as it is, to the byte. Dollars are written whole, chances to four digits.
     """
     lines = lines[is_new(lines, read_log(path))].drop_duplicates(KEY, keep="last")
     if lines.empty:

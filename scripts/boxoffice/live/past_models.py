@@ -28,7 +28,7 @@ AS_THEY_ARE = ("hit", "segments")  # learned from no film of the source
 
 
 def write_past_models(
-    before: pd.Timestamp, folder: Path, seed: int, processed: Path, models: Path
+    source: str, before: pd.Timestamp, folder: Path, seed: int, processed: Path, models: Path
 ) -> None:
     """Write the models that learned from films released before a day alone.
 
@@ -40,6 +40,8 @@ def write_past_models(
 
     Parameters
     ----------
+    source : str
+        Whose films they are; today's models learned from it.
     before : Timestamp
         January 1st of a year, since backtests are cut off there.
     folder : Path
@@ -54,16 +56,21 @@ def write_past_models(
     Raises
     ------
     SourceError
-        If the films are missing or too few, or if some that the recipe was chosen on were released
-        on that day or later.
+        If the films are missing, or the models are of another source, or if films that the recipe
+        was chosen on were released on that day or later.
     """
     if folder.is_dir():
         return
     if missing := [name for name in PREPROCESSED if not (processed / name).is_file()]:
         raise SourceError(f"{processed} lacks {', '.join(missing)}: run `dvc repro preprocess`")
     films, people, companies = (pd.read_parquet(processed / name) for name in PREPROCESSED)
+    learned = load_card("revenue_pre_release", models)["source"]
+    if {learned, films.attrs["source"]} != {source}:
+        raise SourceError(
+            f"{source} can't be played: {models} learned from {learned}, and {processed} is of "
+            f"{films.attrs['source']}. Set data.source in params.yaml and run `make repro`"
+        )
     _require_recipe_of_the_past(films, before)
-    source = films.attrs["source"]
     films = films[films["usable"] & (films["release_date"] < before)].reset_index(drop=True)
     films.attrs["source"] = source
     folder.parent.mkdir(parents=True, exist_ok=True)

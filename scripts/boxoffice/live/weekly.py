@@ -44,8 +44,9 @@ def play_week(
     """Bring facts, forecasts and revenues up to date.
 
     Films that are released in the next `weeks` weeks, as the feed has them today, are forecast once
-    by every model, and anew when their facts have changed. Every step leaves out what is done already, so that a run that
-    was killed is finished by the next one, and a second run changes nothing.
+    by every model, and anew when their facts have changed. Every step leaves out what is done
+    already, so that a run that was killed is finished by the next one, and a second run changes
+    nothing.
     """
     tomorrow, last = today + timedelta(days=1), today + timedelta(weeks=weeks)
     films = feed.coming(tomorrow, last)

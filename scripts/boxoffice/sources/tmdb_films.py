@@ -405,7 +405,7 @@ def _kept_film(number: int, body: bytes) -> FilmAnswer:
 
 COMING = (
     *("id", "title", "original_language", "release_date", "genres", "production_companies"),
-    *("production_countries", "budget", "runtime", "overview", "certificate", "cast", "crew"),
+    *("production_countries", "budget", "runtime", "certificate", "cast", "crew"),
 )
 
 
@@ -534,11 +534,3 @@ def fetch_latest_people(folder: Path, address: str = EXPORTS, backoff: float = 0
         raise
     except Unavailable:
         return fetch_people(today - timedelta(days=1), folder, address, backoff)
-
-
-def people_snapshot(
-    day: date, folder: Path = TMDB_API / SNAPSHOTS, address: str = EXPORTS
-) -> pd.DataFrame:
-    """How popular people were on a day: `person_id`, `popularity`. See `fetch_people`."""
-    people = pd.read_parquet(fetch_people(day, folder, address)).dropna()
-    return people.rename(columns={"id": "person_id"})
