@@ -24,6 +24,7 @@ from boxoffice.core import paths
 from boxoffice.films.features import FEATURE_SETS
 from boxoffice.films.forecast_errors import HORIZONS
 from boxoffice.films.splits import SPLITS
+from boxoffice.live.versions import version_of
 from boxoffice.media.encoders import ARCHITECTURES
 from boxoffice.networks.layers import FUSIONS
 from boxoffice.networks.multimodal_model import MODALITIES, combinations_of
@@ -395,6 +396,15 @@ def test_transfer_was_measured_with_the_models_that_are_here():
         pytest.skip("no models here: run `dvc repro`")
     here = {name: json.loads(card.read_text("utf-8"))["sha256"] for name, card in cards.items()}
     assert here == told["sha256"], "run `python scripts/transfer.py`"
+
+
+def test_the_year_was_played_with_the_models_that_are_here():
+    told = json.loads((ROOT / "reports" / "played" / "open_films_2009.json").read_text("utf-8"))
+    if not (paths.MODELS / "revenue_pre_release.json").is_file():
+        pytest.skip("no models here: run `dvc repro`")
+    assert told["versions"] == {"champion": f"{version_of(paths.MODELS)}@2009-01-01"}, (
+        "play it again: docs/reproducibility.md says how"
+    )
 
 
 def test_tmdb5000_metrics_are_those_of_its_lock(elsewhere):
