@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from itertools import cycle
 
 import httpx
 import numpy as np
@@ -31,6 +32,12 @@ def films(models):
         {"budget": float(budget), "release_year": day.year, "release_date": f"{day:%Y-%m-%d}"}
         for budget, day in zip(np.exp(logs), known["release_date"], strict=True)
     ]
+
+
+@pytest.fixture(scope="module")
+def some(films):
+    """130 of them, of all years."""
+    return [films[place] for place in np.linspace(0, len(films) - 1, 130).astype(int)]
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +88,8 @@ def test_few_films_give_their_number_alone(forecasts, films):
     assert names(found) >= {"boxoffice_drifted_features", *BY_FEATURE_NAMES}
 
 
-def test_the_gauges_are_the_drift_of_what_was_asked(forecasts, films):
+def test_the_gauges_are_the_drift_of_what_was_asked(forecasts, some):
     watching = Watching(forecasts)
-    some = films[::20][:130]
     forecasts.revenues(some)
     found = watching.gauges()
     (read,) = forecasts.read(some)
@@ -106,8 +112,7 @@ def test_the_gauges_are_the_drift_of_what_was_asked(forecasts, films):
     assert found["boxoffice_drift_ks", "pre_release", "log_budget"] < 0.2
 
 
-def test_larger_budgets_are_seen(forecasts, films):
-    some = films[::20][:130]
+def test_larger_budgets_are_seen(forecasts, some):
     found = []
     for factor in (1, 1000):
         watching = Watching(forecasts)
@@ -145,8 +150,7 @@ def test_a_film_that_is_asked_about_again_counts_once(forecasts, films):
 def test_the_last_films_count(forecasts, films):
     watching = Watching(forecasts)
     forecasts.revenues([film | {"budget": 5e9} for film in films[:500]])
-    later = [film | {"budget": 1e6 + place} for place, film in enumerate(films[:MOST])]
-    assert len(later) == MOST
+    later = [film | {"budget": 1e6 + 1e3 * place} for place, film in zip(range(MOST), cycle(films))]
     forecasts.revenues(later)
     found = watching.gauges()
     assert number(found) == MOST
@@ -175,7 +179,7 @@ def test_other_threads_may_ask_meanwhile(forecasts, films):
         place = start
         try:
             while not stop.is_set():
-                place = (place + 10) % 2000
+                place = (place + 10) % len(films)
                 forecasts.revenues(films[place : place + 10])
         except Exception as error:
             errors.append(error)
