@@ -17,10 +17,9 @@ from boxoffice.core import paths
 from boxoffice.core.commands import one_line_errors
 from boxoffice.core.model_files import ModelFileError
 from boxoffice.forecasts.forecasts import Forecasts
-from boxoffice.live.versions import version_of
+from boxoffice.live.versions import served_models, version_of
 from boxoffice.sources.tmdb_api import ATTRIBUTION
 
-CHAMPION = paths.MODELS / "champion"  # the models of the registry that answer
 # What the Dockerfile copies, beside the models; only what git tracks is published.
 TRACKED = ("Dockerfile", "LICENSE", "Pipfile", "Pipfile.lock", "app", "scripts/boxoffice")
 NOT_SERVED = ":!app/space.py"
@@ -101,7 +100,7 @@ def space(
         raise SpaceError(f"{to} exists: give a new folder")
     with TemporaryDirectory(dir=to.absolute().parent if to else None) as temporary:
         folder = Path(temporary) / "space"
-        write_space(folder, models or (CHAMPION if CHAMPION.is_dir() else paths.MODELS))
+        write_space(folder, models or served_models())
         if to:
             folder.rename(to)
             typer.echo(f"{to} holds the Space's files; nothing was pushed")

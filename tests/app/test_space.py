@@ -26,6 +26,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import space
 from app.guard import network
 from boxoffice.core import paths
+from boxoffice.core.model_files import ModelFileError
 from boxoffice.sources.tmdb_api import ATTRIBUTION
 
 TOKEN = "hf_0123456789abcdefghijklmnopqrstuvwx"
@@ -100,6 +101,15 @@ def test_without_a_champion_its_models_are_those_of_the_stages(tmp_path, models)
     (trained / "challenger").mkdir()
     space.write_space(tmp_path / "space", trained)
     assert files_of(tmp_path / "space" / "models") == files_of(models)
+
+
+def test_a_champion_that_is_gone_is_not_replaced_in_silence(tmp_path, models, monkeypatch):
+    monkeypatch.setattr(paths, "MODELS", tmp_path / "models")
+    shutil.copytree(models, paths.MODELS, ignore=shutil.ignore_patterns(".*", "champion"))
+    (paths.MODELS / "champion").symlink_to(".champion/v1.0.0-gone")
+    with pytest.raises(ModelFileError, match=r"champion.* is missing"):
+        space.space(to=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_its_header_is_as_spaces_read_it(folder):
