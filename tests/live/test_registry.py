@@ -36,8 +36,12 @@ def films(workspace):
 
 @pytest.fixture(scope="module")
 def forecasts_ahead(films):
-    """A true backtest, of a quick model from few cut-offs: `frozen`, `updated` and `log_budget`."""
-    return backtest(films, "pre_release", revenue_models(seed=0)["linear"], 2003, every=5)
+    """A true backtest, of a quick model from few cut-offs: `frozen`, `updated` and `log_budget`.
+
+    `in_cents` is the frozen model with its dollars taken for cents.
+    """
+    made = backtest(films, "pre_release", revenue_models(seed=0)["linear"], 2003, every=5)
+    return made.assign(in_cents=made["frozen"] + np.log(100))
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +84,12 @@ def test_the_same_model_with_a_later_history_is_within_noise_or_better(tables):
     assert promotion.worse_in_words(compared) == []
 
 
-def test_a_budget_line_is_worse_and_the_other_way_round_better(tables):
-    worse = promotion.backtest_comparison(tables("frozen"), tables("log_budget"))
-    better = promotion.backtest_comparison(tables("log_budget"), tables("frozen"))
-    near = worse.set_index("horizon").loc["h1_2"]
-    assert near["worse"]
-    assert near["candidate"] > near["champion"]
+def test_revenue_in_cents_is_worse_and_the_other_way_round_better(tables):
+    worse = promotion.backtest_comparison(tables("frozen"), tables("in_cents"))
+    better = promotion.backtest_comparison(tables("in_cents"), tables("frozen"))
+    assert worse["worse"].tolist() == (worse["target"] == "revenue").tolist()
+    revenue = worse[worse["worse"]]
+    assert (revenue["candidate"] > revenue["champion"]).all()
     assert not better["worse"].any()
     assert worse["difference"].tolist() == pytest.approx((-better["difference"]).tolist())
     assert promotion.worse_in_words(worse)[0].startswith("revenue, pre_release, h")
@@ -107,6 +111,28 @@ def test_only_films_that_both_have_forecast_count(tables):
     assert by_horizon.loc["h0", "films"] == rows["id"].nunique()
     error = rows["predicted"] - rows["actual"]
     assert by_horizon.loc["h0", "candidate"] == pytest.approx(np.sqrt((error**2).mean()))
+
+
+def test_a_candidate_without_forecasts_that_the_champion_has_is_not_compared(tables):
+    lacking = tables("frozen")
+    lacking["revenue"] = lacking["revenue"][lacking["revenue"]["horizon"] < 3]
+    with pytest.raises(SourceError, match=": revenue, pre_release, h3_5; revenue, pre_release, h6"):
+        promotion.backtest_comparison(tables("frozen"), lacking)
+    compared = promotion.backtest_comparison(lacking, tables("frozen"))  # it may have more
+    assert set(compared["horizon"]) == {"h0", "h1_2", "latest"}
+
+    classic = tables("frozen")["success"].assign(feature_set="classic")
+    both = tables("frozen") | {"success": pd.concat([tables("frozen")["success"], classic])}
+    with pytest.raises(SourceError, match=r": success, classic, latest$"):
+        promotion.backtest_comparison(both, tables("frozen"))
+
+
+def test_few_forecasts_of_the_champion_may_be_lacking(tables):
+    few = tables("frozen")["success"].head(promotion.FEWEST_PAIRED - 1)
+    champion = tables("frozen")
+    champion["success"] = pd.concat([champion["success"], few.assign(feature_set="classic")])
+    compared = promotion.backtest_comparison(champion, tables("frozen"))
+    assert set(compared["feature_set"]) == {"pre_release"}
 
 
 def test_versions_without_common_films_are_not_compared(tables):
@@ -157,7 +183,7 @@ def told(clone, *words):
 
 def three_versions(clone, folder, models, films, by_path):
     clone.train(models, by_path("frozen"))
-    clone.first = clone.said("python", "scripts/registry.py", "register")
+    clone.first = told(clone, "register")
     registry.promote(clone.root, "v1.0.0", "champion")
 
     clone.train(another(models, films, folder / "another"), by_path("updated"))
@@ -168,7 +194,7 @@ def three_versions(clone, folder, models, films, by_path):
         shutil.copytree(clone.root / "models" / role, folder / role)
     clone.kept = folder
 
-    clone.train(models, by_path("log_budget"))
+    clone.train(models, by_path("in_cents"))
     registry.register(clone.root)
     clone.refused = asked(clone, "promote", "v1.2.0")
     clone.tags_then = clone.tags()
@@ -293,6 +319,13 @@ def broken(history, tmp_path):
     return root
 
 
+@pytest.fixture
+def unread(monkeypatch):
+    """Models are registered without loading them first, which takes a while."""
+    monkeypatch.setattr(registry, "fetch_models", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unread")
 def test_a_registration_that_ended_half_way_is_finished(broken):
     git("commit", "--quiet", "--allow-empty", "--message", "later", cwd=broken)
     registry.gto.register(str(broken), registry.ARTIFACTS[0], "HEAD", "v1.3.0")
@@ -303,6 +336,22 @@ def test_a_registration_that_ended_half_way_is_finished(broken):
         registry.register(broken, "v2.0.0")
 
 
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize("message", [("--message", "success v1.3.0"), ()])
+def test_the_tags_of_a_version_are_of_one_commit(broken, message):
+    tag = "success@v1.3.0"
+    git("commit", "--quiet", "--allow-empty", "--message", "half registered", cwd=broken)
+    git("tag", tag, *message, cwd=broken)
+    git("commit", "--quiet", "--allow-empty", "--message", "later", cwd=broken)
+    with pytest.raises(SourceError, match=f"the tag {tag} is there .*or run `git tag -d {tag}`"):
+        registry.register(broken)
+    assert "revenue@v1.3.0" not in git("tag", cwd=broken)
+    git("tag", "-d", tag, cwd=broken)
+    commit = registry.register(broken).commit
+    assert git("rev-parse", f"{tag}^{{commit}}", "HEAD", cwd=broken).split() == [commit, commit]
+
+
+@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("version", ["v1.0.0", "1.3", "latest"])
 def test_a_version_is_new_and_of_three_numbers(broken, version):
     git("commit", "--quiet", "--allow-empty", "--message", "later", cwd=broken)
@@ -328,6 +377,7 @@ def test_promoting_the_champion_again_changes_nothing(broken):
     assert git("tag", cwd=broken) == before
 
 
+@pytest.mark.usefixtures("unread")
 def test_what_cannot_be_compared_is_refused_unless_told_why(broken, by_path, models):
     clone = Releases(broken)
     only_revenue = {path: table for path, table in by_path("frozen").items() if "regress" in path}

@@ -40,18 +40,20 @@ def backtest_comparison(
     Raises
     ------
     SourceError
-        If fewer than `FEWEST_PAIRED` films were forecast by both.
+        If fewer than `FEWEST_PAIRED` films were forecast by both, of a target or of what the
+        champion has forecast of so many.
     """
-    parts = {
-        (target, *key): rows
-        for target in HELD_OUT_FORECASTS
-        for key, rows in _paired(champion[target], candidate[target]).groupby(
-            ["feature_set", "ahead"], sort=False
+    parts, lacking = {}, []
+    for target in HELD_OUT_FORECASTS:
+        asked = _with_ahead(champion[target])
+        found = _groups(target, _paired(asked, candidate[target]))
+        parts |= found
+        lacking += [key for key in _groups(target, asked) or [(target,)] if key not in found]
+    if lacking:
+        raise SourceError(
+            f"fewer than {FEWEST_PAIRED} films were forecast by both versions of: "
+            + "; ".join(", ".join(key) for key in lacking)
         )
-        if rows["id"].nunique() >= FEWEST_PAIRED
-    }
-    if {target for target, *_ in parts} != set(HELD_OUT_FORECASTS):
-        raise SourceError(f"fewer than {FEWEST_PAIRED} films were forecast by both versions")
     nominal = 1 - (1 - NOMINAL) / len(parts)
     found = []
     for (target, feature_set, horizon), rows in parts.items():
@@ -74,19 +76,32 @@ def backtest_comparison(
     return pd.DataFrame(found)
 
 
+def _with_ahead(table: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts with how far `ahead` they were: the name of a horizon, or 'latest'."""
+    table = table.assign(ahead="latest")
+    for name, years in HORIZONS.items() if "horizon" in table else ():
+        table.loc[table["horizon"].between(*years), "ahead"] = name
+    return table
+
+
+def _groups(target: str, table: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
+    """The rows of each target, feature set and horizon with enough films."""
+    return {
+        (target, *key): rows
+        for key, rows in table.groupby(["feature_set", "ahead"], sort=False)
+        if rows["id"].nunique() >= FEWEST_PAIRED
+    }
+
+
 def _paired(champion: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
     """Errors of both versions in the columns `champion` and `candidate`, a row per forecast."""
     keys = [name for name in ONE_FORECAST if name in champion]
     champion, candidate = (
         table.assign(error=table["predicted"] - table["actual"]) for table in (champion, candidate)
     )
-    both = champion.rename(columns={"error": "champion"}).merge(
+    return champion.rename(columns={"error": "champion"}).merge(
         candidate[[*keys, "error"]].rename(columns={"error": "candidate"}), on=keys, validate="1:1"
     )
-    both["ahead"] = "latest"
-    for name, years in HORIZONS.items() if "horizon" in both else ():
-        both.loc[both["horizon"].between(*years), "ahead"] = name
-    return both
 
 
 def worse_in_words(table: pd.DataFrame) -> list[str]:

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,7 @@ import pandas as pd
 from dvc.api import DVCFileSystem
 from dvc.repo import Repo
 from gto import api as gto
-from gto.exceptions import ArtifactNotFound, GTOException, TagExists
+from gto.exceptions import ArtifactNotFound, GTOException
 from gto.versions import SemVer
 
 from boxoffice.core.files import SourceError, replacing
@@ -134,13 +133,30 @@ def register(root: Path, version: str | None = None) -> Release:
         fetch_models(root, commit, Path(folder))
     if version is None:
         version = SemVer(known[0].version).bump_minor().version if known else FIRST_VERSION
+    # What an earlier run that ended half way has tagged.
+    new = version not in {release.version for release in known}
+    tagged = _tags_at(files, version, commit) if new else ()
     try:
         for name in ARTIFACTS:
-            with suppress(TagExists):  # an earlier run came so far
+            if f"{name}@{version}" not in tagged:
                 gto.register(str(root), name, commit, version, f"{name} {version}", force=True)
     except GTOException as error:
         raise SourceError(f"{version} can't be registered: {error}") from error
     return release_named(root, version)
+
+
+def _tags_at(files: DVCFileSystem, version: str, commit: str) -> list[str]:
+    """The tags of a version that is not registered yet; they must all be of this commit."""
+    names = [f"{name}@{version}" for name in ARTIFACTS]
+    found = {name: tag for name in names if (tag := files.repo.scm.get_tag(name))}
+    for name, tag in found.items():
+        if getattr(tag, "target", None) != commit:  # that of a tag without a message has none
+            raise SourceError(
+                f"{version} can't be registered: the tag {name} is there and doesn't register "
+                f"{commit[:12]}; a registration of another commit may have ended half way. "
+                f"Finish that one there, or run `git tag -d {name}`"
+            )
+    return list(found)
 
 
 def promote(root: Path, version: str, role: str, because: str = "") -> str:
