@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from ruamel.yaml import YAML
 
 from boxoffice.core import paths
 
+# A background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # while everything is imported: a quarter of the time
 LONG = ("test_same_bits", "test_embeddings", "test_container", "test_benchmarks")
 
