@@ -491,7 +491,7 @@ def command(*words, stores):
 
 def test_the_commands(weeks, tmp_path):
     stores = weeks.folder.parent
-    done = command("list", "--source", "tmdb", stores=stores)
+    done = command("list", "--source", "tmdb_api", stores=stores)
     assert done.returncode == 0, done.stderr
     assert "revenues      3     6 2026-03-01 2026-03-15" in done.stdout
     to = tmp_path / "march"
