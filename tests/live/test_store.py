@@ -486,12 +486,12 @@ def test_a_folder_that_holds_something_else_is_left_alone(weeks, tmp_path):
 
 
 def command(*words, stores):
-    return run("store.py", *words, "--store", stores)
+    return run("store.py", *words, "--source", "tmdb", "--store", stores)
 
 
 def test_the_commands(weeks, tmp_path):
     stores = weeks.folder.parent
-    done = command("list", "--source", "tmdb_api", stores=stores)
+    done = command("list", stores=stores)
     assert done.returncode == 0, done.stderr
     assert "revenues      3     6 2026-03-01 2026-03-15" in done.stdout
     to = tmp_path / "march"
